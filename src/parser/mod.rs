@@ -1,0 +1,205 @@
+//! The parser: bytes of whole rows in, transactions out.
+//!
+//! It takes `&[u8]`, does no I/O, never allocates per row and never panics, whatever the bytes. A
+//! fast path ([`fast`]) takes rows in the plain spelling that machines write; every other row goes
+//! to the strict path ([`strict`]), which knows the whole grammar. Both have one meaning. What the
+//! rules make of a transaction is not known here.
+
+mod error;
+mod fast;
+mod fields;
+mod layout;
+mod strict;
+
+pub use error::RowError;
+pub use layout::{ExtraColumns, HeaderError, IdLimits, Layout};
+pub use strict::Legible;
+
+use memchr::memchr;
+
+use crate::outcome::Malformation;
+use crate::transaction::Transaction;
+
+/// The longest row in bytes, its line end not counted; a longer one is malformed.
+pub const MAX_ROW_BYTES: usize = 4096;
+
+/// A run of whole rows and its place in the input.
+///
+/// Only the last block of an input may end without a newline.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'b> {
+    /// The rows.
+    pub bytes: &'b [u8],
+    /// Where the first row starts in the input (for compressed input: once decompressed).
+    pub offset_bytes: u64,
+    /// The number of the first row's line in the input, from 1.
+    pub line: u64,
+}
+
+/// One transaction and where its row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What the row means.
+    pub transaction: Transaction,
+    /// The number of its line in the input, from 1.
+    pub line: u64,
+    /// Where the row starts in the input, in bytes.
+    pub offset_bytes: u64,
+    /// The row is a dispute, resolve or chargeback that carries a value in the amount column.
+    pub amount_ignored: bool,
+}
+
+/// What one row says: its transaction, and whether it carried an amount that has no meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reading {
+    transaction: Transaction,
+    amount_ignored: bool,
+}
+
+/// Iterates over the rows of a block in order; blank lines are skipped and counted.
+///
+/// ```
+/// use millrace::parser::{Block, Layout, Rows};
+/// use millrace::transaction::Transaction;
+///
+/// let bytes = b"deposit,1,7,2.5\n\ndispute,1,7,\nrefund,1,8,1\n";
+/// let layout = Layout::default();
+/// let mut rows = Rows::new(Block { bytes, offset_bytes: 22, line: 2 }, &layout);
+///
+/// let deposit = rows.next().unwrap().unwrap();
+/// assert_eq!(deposit.transaction, Transaction::deposit(1, 7, "2.5".parse().unwrap()));
+/// assert_eq!(rows.next().unwrap().unwrap().line, 4);
+/// let error = rows.next().unwrap().unwrap_err();
+/// assert_eq!(error.to_string(), "line 5, byte 52: unknown_type");
+/// assert!(rows.next().is_none());
+/// assert_eq!(rows.blank_lines(), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Rows<'b, 'l> {
+    block: Block<'b>,
+    layout: &'l Layout,
+    path: Path,
+    at: usize,
+    line: u64,
+    blank_lines: u64,
+}
+
+/// Which spelling of a row is tried first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    /// The fast path where it understands the row, the strict path elsewhere.
+    FastFirst,
+    /// The strict path alone.
+    Strict,
+}
+
+impl<'b, 'l> Rows<'b, 'l> {
+    /// Starts at the first row of `block`, whose columns are as `layout` says.
+    #[inline]
+    pub fn new(block: Block<'b>, layout: &'l Layout) -> Self {
+        let path = if layout.is_plain() { Path::FastFirst } else { Path::Strict };
+        Self { block, layout, path, at: 0, line: block.line, blank_lines: 0 }
+    }
+
+    /// Starts at the first row of `block` and never takes the fast path: slower, the same rows.
+    ///
+    /// The twin that tests and fuzz targets compare [`Rows::new`] with.
+    pub fn strict(block: Block<'b>, layout: &'l Layout) -> Self {
+        Self { path: Path::Strict, ..Self::new(block, layout) }
+    }
+
+    /// Tells how many blank lines have been skipped so far.
+    pub fn blank_lines(&self) -> u64 {
+        self.blank_lines
+    }
+
+    /// Gives the number of the line that comes next, from 1.
+    pub fn next_line(&self) -> u64 {
+        self.line
+    }
+
+    /// Takes the next line off the block, whole, without its line end.
+    #[inline]
+    fn take_line(&mut self) -> Option<&'b [u8]> {
+        let rest = self.block.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let (line, length) = first_line(rest);
+        self.at += length;
+        self.line += 1;
+        Some(line)
+    }
+
+    /// Reads the next row on the strict path.
+    fn next_strictly(&mut self) -> Option<Result<Row, RowError>> {
+        loop {
+            let (line, offset_bytes) = (self.line, self.offset_bytes());
+            let text = self.take_line()?;
+            if is_blank(text) {
+                self.blank_lines += 1;
+                continue;
+            }
+            return Some(match strict::read(text, self.layout) {
+                Ok(Reading { transaction, amount_ignored }) => {
+                    Ok(Row { transaction, line, offset_bytes, amount_ignored })
+                }
+                Err(kind) => Err(RowError { kind, line, offset_bytes }),
+            });
+        }
+    }
+
+    #[inline]
+    fn offset_bytes(&self) -> u64 {
+        self.block.offset_bytes + u64::try_from(self.at).expect("offsets fit 64 bits")
+    }
+}
+
+impl Iterator for Rows<'_, '_> {
+    type Item = Result<Row, RowError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.path == Path::FastFirst
+            && let Some((transaction, length)) = fast::read(self.block.bytes, self.at, self.layout)
+        {
+            let (line, offset_bytes) = (self.line, self.offset_bytes());
+            self.at += length;
+            self.line += 1;
+            return Some(Ok(Row { transaction, line, offset_bytes, amount_ignored: false }));
+        }
+        self.next_strictly()
+    }
+}
+
+/// Reads one row, without its line end, on the strict path.
+///
+/// # Errors
+/// The first fault in the order of [`Malformation::ALL`].
+pub fn parse_row(line: &[u8], layout: &Layout) -> Result<Transaction, Malformation> {
+    strict::read(line, layout).map(|reading| reading.transaction)
+}
+
+/// Reads what can be read of a row that may be malformed.
+pub fn read_legible(line: &[u8], layout: &Layout) -> Legible {
+    strict::read_legible(line, layout)
+}
+
+/// Cuts the first line off `bytes`: the line without its line end (LF or CRLF), and its length in
+/// bytes with it.
+#[inline]
+pub fn first_line(bytes: &[u8]) -> (&[u8], usize) {
+    let (line, length) = match memchr(b'\n', bytes) {
+        Some(end) => (&bytes[..end], end + 1),
+        None => (bytes, bytes.len()),
+    };
+    (line.strip_suffix(b"\r").unwrap_or(line), length)
+}
+
+/// Tells whether a line, without its line end, is blank: no bytes but spaces and tabs.
+///
+/// A line longer than [`MAX_ROW_BYTES`] is a row that is too long, whatever it holds.
+#[inline]
+pub fn is_blank(line: &[u8]) -> bool {
+    line.len() <= MAX_ROW_BYTES && line.iter().all(|&byte| fields::is_blank_byte(byte))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! The two paths against one table of rows, and against each other on any bytes.
