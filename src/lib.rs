@@ -3,7 +3,9 @@
 
 pub mod account;
 pub mod amount;
+pub mod ledger;
 pub mod outcome;
 pub mod parser;
+pub mod pipeline;
 pub mod rules;
 pub mod transaction;

@@ -1,0 +1,121 @@
+//! What must hold of every ledger at its end, checked on every run.
+
+use crate::account::Account;
+use crate::amount::Balance;
+
+/// The sums of all applied rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The sum of all applied deposits.
+    pub deposited: Balance,
+    /// The sum of all applied withdrawals.
+    pub withdrawn: Balance,
+    /// The sum of all amounts taken by chargebacks.
+    pub charged_back: Balance,
+}
+
+impl Totals {
+    /// Adds the sums of another shard.
+    pub fn add(&mut self, other: &Self) {
+        self.deposited += other.deposited;
+        self.withdrawn += other.withdrawn;
+        self.charged_back += other.charged_back;
+    }
+
+    /// What all accounts together must hold: deposits less withdrawals less chargebacks.
+    #[must_use]
+    pub fn expected_total(&self) -> Balance {
+        let mut expected = self.deposited;
+        expected -= self.withdrawn;
+        expected -= self.charged_back;
+        expected
+    }
+}
+
+/// An invariant that does not hold: a bug, after which no balance can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvariantError {
+    /// An account holds less than nothing.
+    #[error("client {client} holds {held}, less than nothing")]
+    NegativeHeld {
+        /// The client.
+        client: u64,
+        /// What is held.
+        held: Balance,
+    },
+    /// Two accounts of one client, or accounts out of order.
+    #[error("the account of client {client} is out of order")]
+    Order {
+        /// The client of the later account.
+        client: u64,
+    },
+    /// Money was made or lost.
+    #[error(
+        "the accounts hold {actual} in all, but deposits - withdrawals - chargebacks = {expected}"
+    )]
+    Conservation {
+        /// The sum of all totals.
+        actual: Balance,
+        /// What the applied rows amount to.
+        expected: Balance,
+    },
+    /// A row has no outcome, or two.
+    #[error("of {rows} rows, {accounted} have an outcome")]
+    Rows {
+        /// The rows read.
+        rows: u64,
+        /// The outcomes counted.
+        accounted: u64,
+    },
+}
+
+/// Checks that no account holds less than nothing, that every client has one account, and that no
+/// money was made or lost: Σ deposits − Σ withdrawals − Σ chargebacks = Σ total.
+///
+/// # Errors
+/// The first invariant that does not hold, with the first client that breaks it.
+pub fn check(accounts: &[(u64, Account)], totals: &Totals) -> Result<(), InvariantError> {
+    let mut actual = Balance::ZERO;
+    let mut before = None;
+    for &(client, account) in accounts {
+        if before >= Some(client) {
+            return Err(InvariantError::Order { client });
+        }
+        before = Some(client);
+        if account.held() < Balance::ZERO {
+            return Err(InvariantError::NegativeHeld { client, held: account.held() });
+        }
+        actual += account.total();
+    }
+    let expected = totals.expected_total();
+    if actual == expected { Ok(()) } else { Err(InvariantError::Conservation { actual, expected }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(available: i128, held: i128) -> Account {
+        Account::new(Balance::from_units(available), Balance::from_units(held), false)
+    }
+
+    #[test]
+    fn the_first_offending_client_is_named() {
+        let accounts = [(1, account(5, 0)), (2, account(5, -1)), (3, account(5, -2))];
+        assert!(matches!(
+            check(&accounts, &Totals::default()),
+            Err(InvariantError::NegativeHeld { client: 2, .. })
+        ));
+        let accounts = [(1, account(0, 0)), (1, account(0, 0))];
+        assert_eq!(check(&accounts, &Totals::default()), Err(InvariantError::Order { client: 1 }));
+    }
+
+    #[test]
+    fn lost_money_is_noticed() {
+        let mut totals = Totals { deposited: Balance::from_units(10), ..Totals::default() };
+        let accounts = [(1, account(-2, 3)), (2, account(9, 0))];
+        assert_eq!(check(&accounts, &totals), Ok(()));
+        totals.withdrawn = Balance::from_units(1);
+        assert!(matches!(check(&accounts, &totals), Err(InvariantError::Conservation { .. })));
+    }
+}

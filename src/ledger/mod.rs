@@ -1,0 +1,72 @@
+//! The ledger: transactions in, accounts and refusals out.
+//!
+//! Pure: it does no I/O, starts no thread, reads no clock, and has never seen a byte of an input.
+//! A [`Shard`] is the part of the ledger that one worker owns; [`TxIds`] decides ids for all of
+//! them. [`Ledger`] puts the two together for programs that apply transactions one by one.
+
+mod invariant;
+mod shard;
+mod tx_ids;
+
+pub use invariant::{InvariantError, Totals, check};
+pub use shard::{Closed, Marks, Shard};
+pub use tx_ids::{Decision, TxIds};
+
+use crate::account::Account;
+use crate::outcome::Rejection;
+use crate::rules::{Rules, TxIdSpace};
+use crate::transaction::Transaction;
+
+/// A whole ledger in one piece: every transaction is applied when it is given.
+///
+/// It remembers every applied deposit and withdrawal, since any of them may be disputed later. A
+/// run over files ([`crate::run`]) knows better and remembers fewer.
+///
+/// ```
+/// use millrace::ledger::Ledger;
+/// use millrace::outcome::Rejection;
+/// use millrace::rules::Rules;
+/// use millrace::transaction::Transaction;
+///
+/// let mut ledger = Ledger::new(Rules::default());
+/// ledger.apply(&Transaction::deposit(1, 1, "5".parse().unwrap())).unwrap();
+/// let refusal = ledger.apply(&Transaction::withdrawal(1, 2, "6".parse().unwrap()));
+/// assert_eq!(refusal, Err(Rejection::InsufficientFunds));
+/// assert_eq!(ledger.account(1).unwrap().total().to_string(), "5.0000");
+/// ```
+#[derive(Debug)]
+pub struct Ledger {
+    ids: TxIds,
+    space: TxIdSpace,
+    shard: Shard,
+}
+
+impl Ledger {
+    /// Makes a ledger without accounts.
+    pub fn new(rules: Rules) -> Self {
+        Self { ids: TxIds::default(), space: rules.tx_ids, shard: Shard::new(rules) }
+    }
+
+    /// Applies one transaction.
+    ///
+    /// # Errors
+    /// The first check of the rules that fails; nothing has changed then but that a deposit or
+    /// withdrawal has consumed its id and may have opened an account.
+    pub fn apply(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
+        let decides = self.space == TxIdSpace::Global && transaction.kind.moves_money();
+        if decides && !self.ids.decide(transaction.tx).is_first {
+            return Err(Rejection::DuplicateTx);
+        }
+        self.shard.apply(transaction, Marks::REMEMBER)
+    }
+
+    /// Gives the account of a client, if it has been opened.
+    pub fn account(&self, client: u64) -> Option<&Account> {
+        self.shard.account(client)
+    }
+
+    /// Closes the ledger: its accounts ascending by client, and the sums that explain them.
+    pub fn close(self) -> Closed {
+        self.shard.close()
+    }
+}
