@@ -1,0 +1,329 @@
+//! An output file that appears whole or not at all.
+//!
+//! What is written goes to a temporary beside the target, which takes the target's place only once
+//! it is complete and on the disk. On Linux the temporary has no name until then, so that a killed
+//! run leaves nothing behind. Permissions of a replaced file are kept; its owner and further hard
+//! links are not. Devices and pipes are written to directly: nothing can take their place. What
+//! the bytes mean is not known here.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, TempPath};
+
+use super::error::{CreateError, WriteError};
+use super::target::{Place, Target};
+
+/// Writes are gathered up to this size.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// What a file is created with; the umask of the process takes its share.
+const NEW_FILE_MODE: u32 = 0o666;
+
+/// As much of the target's name as a temporary carries: some file systems end names at 143 bytes.
+const MAX_NAME_BYTES: usize = 100;
+
+const HIDDEN_SUFFIX: &str = ".tmp";
+
+/// An output that appears whole, on [`OutputFile::persist`], or not at all.
+///
+/// Dropped without that, it leaves no trace, and a file that stood at its path is untouched. (What
+/// has been written to a device or a pipe is gone, of course.)
+///
+/// ```
+/// use std::io::Write;
+/// use millrace::output::OutputFile;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("balances.csv");
+/// let mut output = OutputFile::create(&path)?;
+/// output.write_all(b"client,available,held,total,locked\n")?;
+/// assert!(!path.exists());
+/// output.persist()?;
+/// assert!(path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "an output that is dropped leaves no trace"]
+pub struct OutputFile {
+    /// As it was given, for messages.
+    path: PathBuf,
+    file: File,
+    buffer: Vec<u8>,
+    destination: Destination,
+    /// The first write that failed: whatever follows, the content has a hole.
+    failure: Option<io::ErrorKind>,
+}
+
+#[derive(Debug)]
+enum Destination {
+    /// The file is the output.
+    Stream,
+    /// The file is a temporary that will take this place.
+    Replace { place: Place, name: TemporaryName },
+}
+
+/// Under which name the temporary stands.
+#[derive(Debug)]
+enum TemporaryName {
+    /// None: the temporary is gone when it is closed.
+    Unnamed,
+    /// A hidden name beside the target, removed on drop.
+    Named(TempPath),
+}
+
+/// Opens a temporary without a name in a directory; `None` where there are none.
+type OpenUnnamed = fn(&Path) -> io::Result<Option<File>>;
+
+impl OutputFile {
+    /// Opens an output, before any input is read.
+    ///
+    /// A link to a file stands for the file. An existing file stays as it is until
+    /// [`OutputFile::persist`]. A pipe is waited for until somebody reads it.
+    ///
+    /// # Errors
+    /// The path names a directory, a write-protected file or a mount point, its directory is
+    /// missing or takes no new file, or a device cannot be opened.
+    pub fn create(path: &Path) -> Result<Self, CreateError> {
+        Self::create_with(path, open_unnamed)
+    }
+
+    fn create_with(path: &Path, open_unnamed: OpenUnnamed) -> Result<Self, CreateError> {
+        let (file, destination) = match Target::find(path)? {
+            Target::Stream(file) => (file, Destination::Stream),
+            Target::File { place, mode } => match open_temporary(&place, mode, open_unnamed) {
+                Ok((file, name)) => (file, Destination::Replace { place, name }),
+                Err(source) => {
+                    let Place { directory, .. } = place;
+                    return Err(CreateError::Temporary {
+                        path: path.to_owned(),
+                        directory,
+                        source,
+                    });
+                }
+            },
+        };
+        let buffer = Vec::with_capacity(BUFFER_BYTES);
+        Ok(Self { path: path.to_owned(), file, buffer, destination, failure: None })
+    }
+
+    /// Gives the path as it was given to [`OutputFile::create`].
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Completes the output and puts it in place: flush, sync, rename, sync of the directory.
+    ///
+    /// # Errors
+    /// As [`persist_all`].
+    pub fn persist(self) -> Result<(), WriteError> {
+        persist_all(vec![self])
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self.destination, Destination::Stream)
+    }
+
+    /// Hands the buffer to the operating system.
+    fn drain(&mut self) -> io::Result<()> {
+        let result = self.file.write_all(&self.buffer);
+        self.buffer.clear();
+        self.note(result)
+    }
+
+    /// Remembers a failure, so that no later success can hide it.
+    fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &result {
+            self.failure.get_or_insert(error.kind());
+        }
+        result
+    }
+
+    /// Writes everything out; a file also reaches the disk.
+    fn complete(&mut self) -> Result<(), WriteError> {
+        let completed = match self.failure {
+            Some(kind) => Err(kind.into()),
+            None if self.is_stream() => self.drain(),
+            None => self.drain().and_then(|()| self.file.sync_all()),
+        };
+        completed.map_err(|source| WriteError::write(&self.path, source))
+    }
+
+    /// Gives the temporary a name, from which it can be renamed.
+    fn give_name(&mut self) -> Result<(), WriteError> {
+        let Destination::Replace { place, name } = &mut self.destination else { return Ok(()) };
+        if matches!(name, TemporaryName::Unnamed) {
+            let linked = link(&self.file, place)
+                .map_err(|source| WriteError::replace(&self.path, source))?;
+            *name = TemporaryName::Named(linked);
+        }
+        Ok(())
+    }
+
+    /// Renames the temporary, which has a name, over the target. Gives the path, and the directory
+    /// that has to be synced.
+    fn rename(self) -> Result<Option<(PathBuf, PathBuf)>, WriteError> {
+        let Self { path, destination, .. } = self;
+        let Destination::Replace { place, name: TemporaryName::Named(temporary) } = destination
+        else {
+            return Ok(None);
+        };
+        match temporary.persist(place.path()) {
+            Ok(()) => Ok(Some((path, place.directory))),
+            Err(failure) => Err(WriteError::replace(&path, failure.error)),
+        }
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
+            self.drain()?;
+        }
+        if bytes.len() < BUFFER_BYTES {
+            self.buffer.extend_from_slice(bytes);
+        } else {
+            let result = self.file.write_all(bytes);
+            self.note(result)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.drain()
+    }
+}
+
+/// Completes several outputs and puts them in place together.
+///
+/// Every one is written out and synced before the first is renamed, so that a full disk is met
+/// while all old files still stand. The files come before the streams: what a pipe has taken
+/// cannot be taken back.
+///
+/// # Errors
+/// - [`WriteError::Write`]: a write or sync failed, now or earlier; no file has been changed.
+/// - [`WriteError::Replace`]: a directory has changed since [`OutputFile::create`] so that a rename
+///   in it fails; that file is untouched, and so are those after it in the list.
+/// - [`WriteError::SyncDirectory`]: all files are in place, and the disk may be failing.
+pub fn persist_all(files: Vec<OutputFile>) -> Result<(), WriteError> {
+    let (mut streams, mut files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(OutputFile::is_stream);
+    files.iter_mut().try_for_each(OutputFile::complete)?;
+    streams.iter_mut().try_for_each(OutputFile::complete)?;
+    files.iter_mut().try_for_each(OutputFile::give_name)?;
+    let mut directories = BTreeMap::new();
+    for file in files {
+        if let Some((path, directory)) = file.rename()? {
+            directories.insert(directory, path);
+        }
+    }
+    for (directory, path) in directories {
+        if let Err(source) = sync_directory(&directory) {
+            return Err(WriteError::SyncDirectory { path, directory, source });
+        }
+    }
+    Ok(())
+}
+
+fn open_temporary(
+    place: &Place,
+    mode: Option<u32>,
+    open_unnamed: OpenUnnamed,
+) -> io::Result<(File, TemporaryName)> {
+    let (file, name) = if let Some(file) = open_unnamed(&place.directory)? {
+        (file, TemporaryName::Unnamed)
+    } else {
+        let (file, path) = Builder::new()
+            .prefix(&hidden_prefix(&place.name))
+            .suffix(HIDDEN_SUFFIX)
+            .permissions(Permissions::from_mode(NEW_FILE_MODE))
+            .tempfile_in(&place.directory)?
+            .into_parts();
+        (file, TemporaryName::Named(path))
+    };
+    if let Some(mode) = mode
+        && file.metadata()?.permissions().mode() & 0o777 != mode
+    {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok((file, name))
+}
+
+/// Opens a temporary without a name, where the system can make one and can name it later.
+#[cfg(target_os = "linux")]
+fn open_unnamed(directory: &Path) -> io::Result<Option<File>> {
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::io::Errno;
+
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    match open(directory, flags, Mode::from_raw_mode(NEW_FILE_MODE)) {
+        Ok(descriptor) => {
+            let file = File::from(descriptor);
+            let has_proc = descriptor_path(&file).symlink_metadata().is_ok();
+            Ok(has_proc.then_some(file))
+        }
+        // A file system without them, or a kernel before 3.11. The directory is known to exist.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_unnamed(_: &Path) -> io::Result<Option<File>> {
+    Ok(None)
+}
+
+/// Gives a temporary without a name a hidden one beside its target.
+fn link(file: &File, place: &Place) -> io::Result<TempPath> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+
+    // By the way of /proc: naming the descriptor itself takes a capability that few have.
+    let unnamed = descriptor_path(file);
+    let linked = Builder::new()
+        .prefix(&hidden_prefix(&place.name))
+        .suffix(HIDDEN_SUFFIX)
+        .make_in(&place.directory, |path| {
+            linkat(CWD, &unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+        })?;
+    Ok(linked.into_temp_path())
+}
+
+fn descriptor_path(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// Gives `.NAME.millrace-`, a long NAME cut, to which random letters and `.tmp` are added.
+fn hidden_prefix(name: &OsStr) -> OsString {
+    let bytes = name.as_bytes();
+    let mut length_bytes = bytes.len().min(MAX_NAME_BYTES);
+    // Not in the middle of a character: some file systems take UTF-8 alone.
+    while length_bytes > MAX_NAME_BYTES - 3
+        && bytes.get(length_bytes).is_some_and(|byte| byte >> 6 == 0b10)
+    {
+        length_bytes -= 1;
+    }
+    OsString::from_vec([b".", &bytes[..length_bytes], b".millrace-"].concat())
+}
+
+/// Makes the names in a directory outlast a power cut.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    let opened = match File::open(directory) {
+        // A directory that may be written but not read cannot be synced.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        opened => opened?,
+    };
+    match opened.sync_all() {
+        // File systems that have no such thing say so.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+#[cfg(test)]
+mod tests;

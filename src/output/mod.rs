@@ -1,0 +1,16 @@
+//! What a run leaves behind: the balances, the rows that were not applied, and the files they
+//! stand in.
+//!
+//! A file appears whole or not at all ([`OutputFile`]); what is written into it ([`balances`],
+//! [`rejects`]) knows any [`std::io::Write`] and no files.
+
+pub mod balances;
+mod cell;
+mod error;
+mod file;
+pub mod rejects;
+mod target;
+
+pub use error::{CreateError, WriteError};
+pub use file::{OutputFile, persist_all};
+pub use target::same_file;
