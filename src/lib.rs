@@ -1,11 +1,37 @@
 //! A payments ledger engine: files of transactions in, exact account balances out, every row
 //! accounted for.
+//!
+//! [`run`] takes inputs and a [`Config`] and returns a [`Report`]: every account, ascending by
+//! client, and a summary in which every row has its outcome. The parts stand on their own as well:
+//! exact money in [`amount`], the parser in [`parser`], the state machine in [`ledger`].
+//!
+//! # Words
+//! A **row** (bytes) becomes a **transaction** (meaning), which has an **outcome**: applied,
+//! rejected (well-formed, refused by a rule) or malformed (not a transaction). A **worker**
+//! (thread) owns a **shard** (set of clients). Transactions travel to workers in **batches**. A
+//! **block** is a run of whole rows of an **input**. An account has money that is **available**
+//! and money that is **held** by disputes; both together are its **total**. A transaction that is
+//! under **dispute** ends in a **resolve** or a **chargeback**, which **locks** the account.
+//!
+//! # Features
+//! `cli` (default) builds the command-line tool and takes in what only that needs.
 
 pub mod account;
 pub mod amount;
+mod engine;
+pub mod generate;
+pub mod input;
+mod interrupt;
 pub mod ledger;
 pub mod outcome;
+pub mod output;
 pub mod parser;
 pub mod pipeline;
+pub mod printable;
 pub mod rules;
+pub mod summary;
 pub mod transaction;
+
+pub use engine::{Config, Progress, Recall, RejectSink, Report, RunError, Sinks, Threads, run};
+pub use input::Input;
+pub use interrupt::Interrupt;

@@ -1,8 +1,8 @@
 //! The parser: bytes of whole rows in, transactions out.
 //!
 //! It takes `&[u8]`, does no I/O, never allocates per row and never panics, whatever the bytes. A
-//! fast path ([`fast`]) takes rows in the plain spelling that machines write; every other row goes
-//! to the strict path ([`strict`]), which knows the whole grammar. Both have one meaning. What the
+//! fast path takes rows in the plain spelling that machines write; every other row goes
+//! to the strict path, which knows the whole grammar. Both have one meaning. What the
 //! rules make of a transaction is not known here.
 
 mod error;
@@ -111,6 +111,11 @@ impl<'b, 'l> Rows<'b, 'l> {
     /// Tells how many blank lines have been skipped so far.
     pub fn blank_lines(&self) -> u64 {
         self.blank_lines
+    }
+
+    /// Tells how many bytes of the block the lines so far take.
+    pub fn consumed_bytes(&self) -> usize {
+        self.at
     }
 
     /// Gives the number of the line that comes next, from 1.

@@ -1,0 +1,166 @@
+//! How a run is set up, and how it is watched.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::input::Io;
+use crate::interrupt::Interrupt;
+use crate::parser::{ExtraColumns, IdLimits};
+use crate::pipeline::{Pin, usable_cores};
+use crate::rules::Rules;
+
+/// Which transactions are remembered for rows that refer to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recall {
+    /// Those that some row names, found by a pass over the inputs beforehand. Inputs that cannot
+    /// be read twice are kept in memory or a temporary file meanwhile.
+    #[default]
+    Named,
+    /// All: one pass, no temporary file, and memory that grows with the rows.
+    All,
+}
+
+/// Whether the reader and the workers run on threads of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threads {
+    /// Where there is more than one core.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never: everything runs in turn on the calling thread.
+    Never,
+}
+
+/// How a run is set up. The result of a run depends on `rules`, `extra_columns` and `strict` only.
+///
+/// ```
+/// use millrace::Config;
+/// use millrace::rules::Rules;
+///
+/// let config = Config { rules: Rules::named("conservative").unwrap(), ..Config::default() };
+/// assert!(config.workers.is_none());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The rules.
+    pub rules: Rules,
+    /// What is done about columns that no rule knows.
+    pub extra_columns: ExtraColumns,
+    /// Refuses the last row of an input that lacks its newline: it may have been cut.
+    pub strict: bool,
+    /// How many rows the inputs must have together.
+    pub expect_rows: Option<u64>,
+    /// How many workers, each with a shard of the clients; `None` is one less than the cores.
+    pub workers: Option<NonZeroUsize>,
+    /// Rows in a batch, at least 1.
+    pub batch_rows: usize,
+    /// Batches that may wait in the queue of each worker, at least 1.
+    pub queue_batches: usize,
+    /// About how many bytes of input are parsed at a time, 1 … 2³⁰.
+    pub block_bytes: usize,
+    /// How regular files are read.
+    pub io: Io,
+    /// Whether threads are pinned to cores.
+    pub pin: Pin,
+    /// Whether there are threads at all.
+    pub threads: Threads,
+    /// Which transactions are remembered.
+    pub recall: Recall,
+    /// The most bytes that a compressed input may decompress to.
+    pub max_input_bytes: u64,
+    /// Asks the run to stop.
+    pub interrupt: Interrupt,
+    /// Tells how far the run is.
+    pub progress: Progress,
+}
+
+impl Config {
+    /// Rows in a batch, unless set: 64 KiB of entries.
+    pub const BATCH_ROWS: usize = 2048;
+    /// Batches in a queue, unless set.
+    pub const QUEUE_BATCHES: usize = 8;
+    /// Bytes parsed at a time, unless set: they and the batches stay in a core's own cache.
+    pub const BLOCK_BYTES: usize = 256 << 10;
+    /// The most bytes that a compressed input may decompress to, unless set: 64 GiB.
+    pub const MAX_INPUT_BYTES: u64 = 64 << 30;
+
+    /// How many shards the clients are spread over: one per worker.
+    pub fn shards(&self) -> usize {
+        self.workers.map_or_else(|| (usable_cores() - 1).max(1), NonZeroUsize::get)
+    }
+
+    /// Tells whether the run starts threads.
+    pub fn uses_threads(&self) -> bool {
+        match self.threads {
+            Threads::Auto => usable_cores() > 1,
+            Threads::Always => true,
+            Threads::Never => false,
+        }
+    }
+
+    /// The largest ids that count as such under the rules.
+    pub(super) fn id_limits(&self) -> IdLimits {
+        IdLimits { max_client: self.rules.max_client, max_tx: self.rules.max_tx }
+    }
+
+    /// The size of a block within what row offsets can express.
+    pub(super) fn block_bytes(&self) -> usize {
+        self.block_bytes.clamp(1, 1 << 30)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            extra_columns: ExtraColumns::default(),
+            strict: false,
+            expect_rows: None,
+            workers: None,
+            batch_rows: Self::BATCH_ROWS,
+            queue_batches: Self::QUEUE_BATCHES,
+            block_bytes: Self::BLOCK_BYTES,
+            io: Io::default(),
+            pin: Pin::default(),
+            threads: Threads::default(),
+            recall: Recall::default(),
+            max_input_bytes: Self::MAX_INPUT_BYTES,
+            interrupt: Interrupt::default(),
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// Tells how far a run is. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    done_bytes: AtomicU64,
+    /// 0 while it is not known.
+    total_bytes: AtomicU64,
+}
+
+impl Progress {
+    /// Bytes of input that have been worked through.
+    pub fn done_bytes(&self) -> u64 {
+        // Relaxed, here and below: the counts are for show, and nothing else follows from them.
+        self.0.done_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of input in all, once it is known.
+    pub fn total_bytes(&self) -> Option<u64> {
+        Some(self.0.total_bytes.load(Ordering::Relaxed)).filter(|&total| total > 0)
+    }
+
+    pub(super) fn expect(&self, total_bytes: Option<u64>) {
+        self.0.total_bytes.store(total_bytes.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(super) fn advance(&self, bytes: u64) {
+        self.0.done_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}

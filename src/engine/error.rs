@@ -1,0 +1,31 @@
+//! Why a run has no result.
+
+use std::io;
+
+use crate::input::InputError;
+use crate::ledger::InvariantError;
+
+/// Why a run has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An input cannot be read, or is no transactions CSV.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The rejects cannot be written.
+    #[error("the rejects cannot be written: {0}")]
+    Rejects(#[source] io::Error),
+    /// The inputs do not have as many rows as they should.
+    #[error("the inputs have {found} rows, not the {expected} that --expect-rows promises")]
+    ExpectedRows {
+        /// What was promised.
+        expected: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// The run was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A bug: what the run has computed cannot be right.
+    #[error("broken invariant: {0}; this is a bug in millrace, and no balance was written")]
+    Invariant(#[from] InvariantError),
+}

@@ -1,0 +1,258 @@
+//! The reader's side: rows in, ids decided in input order, entries out to the workers.
+
+use super::batch::{Batch, Entry, Refused, route};
+use super::config::{Config, Recall};
+use super::merge::{BlockNotice, Notice};
+use super::worker::ShardWorker;
+use crate::input::{InputError, RowBlock, Source};
+use crate::ledger::{Marks, TxIds};
+use crate::outcome::{Reason, Rejection};
+use crate::parser::{Block, Row, Rows, is_blank};
+use crate::pipeline::{Lanes, Outbox, Stopped};
+use crate::rules::TxIdSpace;
+use crate::summary::Counts;
+
+/// What the reader has counted.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) blank_lines: u64,
+    pub(super) amounts_ignored: u64,
+    /// What is malformed, and the duplicates that the reader has found itself.
+    pub(super) refused: Counts,
+    /// The names of the inputs whose last row lacks its newline.
+    pub(super) unterminated: Vec<String>,
+}
+
+/// Why the reader ends before the inputs do.
+#[derive(Debug)]
+pub(super) enum Halt {
+    Input(InputError),
+    Interrupted,
+    /// A worker or the collector is gone; the cause is theirs.
+    Stopped,
+}
+
+impl From<InputError> for Halt {
+    fn from(error: InputError) -> Self {
+        match error {
+            InputError::Interrupted { .. } => Self::Interrupted,
+            error @ (InputError::Open { .. }
+            | InputError::Directory { .. }
+            | InputError::Format { .. }
+            | InputError::Read { .. }
+            | InputError::Changed { .. }
+            | InputError::TooLarge { .. }
+            | InputError::Spool { .. }) => Self::Input(error),
+        }
+    }
+}
+
+impl From<Stopped> for Halt {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// Reads all sources.
+pub(super) struct Intake<'c, 's> {
+    config: &'c Config,
+    sources: &'s [Source],
+    ids: TxIds,
+    /// The batch of each lane that is being filled.
+    batches: Vec<Batch>,
+    /// The refused rows of the current block, where they are reported.
+    refused: Vec<Refused>,
+    reporting: bool,
+    /// The number of the current block, over all sources.
+    block: u64,
+    tally: Tally,
+}
+
+type WorkerLanes<'l, 's> = Lanes<'l, ShardWorker<'s>>;
+
+impl<'c, 's> Intake<'c, 's> {
+    pub(super) fn new(
+        config: &'c Config,
+        sources: &'s [Source],
+        ids: TxIds,
+        reporting: bool,
+    ) -> Self {
+        Self {
+            config,
+            sources,
+            ids,
+            batches: Vec::new(),
+            refused: Vec::new(),
+            reporting,
+            block: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Reads every row of every source and sends it to its worker.
+    pub(super) fn run(mut self, lanes: &mut WorkerLanes<'_, 's>) -> Result<Tally, Halt> {
+        self.batches.resize_with(lanes.count(), Batch::default);
+        for index in 0..self.sources.len() {
+            self.read_source(index, lanes)?;
+        }
+        for lane in 0..self.batches.len() {
+            self.flush(lane, lanes)?;
+        }
+        Ok(self.tally)
+    }
+
+    fn read_source(&mut self, index: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
+        let source = &self.sources[index];
+        self.tally.blank_lines += source.blank_lines;
+        let mut line = source.line;
+        let mut blocks = source.blocks(self.config.block_bytes());
+        let mut end = 0;
+        while let Some(block) = blocks.next()? {
+            if self.config.interrupt.is_requested() {
+                return Err(Halt::Interrupted);
+            }
+            let first_line = line;
+            line = self.read_block(&block, first_line, source, lanes)?;
+            let before = end;
+            end = blocks.offset_bytes();
+            self.config.progress.advance(end - before.max(block.offset_bytes));
+            if self.reporting {
+                self.report(block, first_line, index, lanes)?;
+            } else {
+                blocks.recycle(block);
+            }
+        }
+        self.tally.bytes += blocks.offset_bytes();
+        Ok(())
+    }
+
+    /// Reads the rows of one block; gives the number of the line after it.
+    fn read_block(
+        &mut self,
+        block: &RowBlock<'s>,
+        line: u64,
+        source: &Source,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<u64, Halt> {
+        let bytes = block.bytes();
+        let offset_bytes = block.offset_bytes;
+        let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
+        if unterminated.is_some() {
+            self.tally.unterminated.push(source.name.clone());
+        }
+        let refused_row = unterminated.filter(|_| self.config.strict);
+        let mut rows = Rows::new(Block { bytes, offset_bytes, line }, &source.layout);
+        for row in rows.by_ref() {
+            self.tally.rows += 1;
+            match row {
+                Ok(row) => {
+                    let cut = if Some(row.offset_bytes) == refused_row {
+                        Marks::UNTERMINATED
+                    } else {
+                        Marks::NONE
+                    };
+                    self.enter(&row, cut, offset_bytes, lanes)?;
+                }
+                Err(error) => {
+                    let offset = place(error.offset_bytes, offset_bytes);
+                    self.refuse(offset, Reason::Malformed(error.kind));
+                }
+            }
+        }
+        self.tally.blank_lines += rows.blank_lines();
+        Ok(rows.next_line())
+    }
+
+    /// Decides the id of a well-formed row and puts it into the batch of its worker.
+    #[inline]
+    fn enter(
+        &mut self,
+        row: &Row,
+        cut: Marks,
+        block_offset: u64,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        let transaction = &row.transaction;
+        let offset = place(row.offset_bytes, block_offset);
+        let mut marks = cut;
+        if transaction.kind.moves_money() {
+            let is_named = match self.config.rules.tx_ids {
+                TxIdSpace::Global => {
+                    let decision = self.ids.decide(transaction.tx);
+                    if !decision.is_first {
+                        self.refuse(offset, Reason::Rejected(Rejection::DuplicateTx));
+                        return Ok(());
+                    }
+                    decision.is_named
+                }
+                // The shard decides; an id is named whichever client names it.
+                TxIdSpace::PerClient => self.ids.is_named(transaction.tx),
+            };
+            if is_named || self.config.recall == Recall::All {
+                marks = marks.and(Marks::REMEMBER);
+            }
+        } else {
+            self.tally.amounts_ignored += u64::from(row.amount_ignored);
+        }
+        let lane = route(transaction.client, self.batches.len());
+        let batch = &mut self.batches[lane];
+        batch.entries.push(Entry::new(transaction, marks, offset));
+        if batch.entries.len() >= self.config.batch_rows {
+            self.flush(lane, lanes)?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, offset: u32, reason: Reason) {
+        self.tally.refused.add(reason);
+        if self.reporting {
+            self.refused.push(Refused { offset, reason });
+        }
+    }
+
+    /// Sends the batch of a lane, whatever is in it.
+    fn flush(&mut self, lane: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
+        let mut batch = std::mem::take(&mut self.batches[lane]);
+        batch.block = self.block;
+        self.batches[lane] = lanes.send(lane, batch)?;
+        self.batches[lane].ends_block = false;
+        Ok(())
+    }
+
+    /// Ends a block whose outcomes are reported: every worker says what it refused of it.
+    fn report(
+        &mut self,
+        block: RowBlock<'s>,
+        line: u64,
+        source: usize,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        for lane in 0..self.batches.len() {
+            self.batches[lane].ends_block = true;
+            self.flush(lane, lanes)?;
+        }
+        let refused = std::mem::take(&mut self.refused);
+        let notice = BlockNotice { block, line, source, refused };
+        lanes.put(Notice::Block { number: self.block, notice })?;
+        self.block += 1;
+        Ok(())
+    }
+}
+
+/// The place of a row in its block.
+#[inline]
+fn place(offset_bytes: u64, block_offset: u64) -> u32 {
+    u32::try_from(offset_bytes - block_offset).expect("a block's rows start within 4 GiB")
+}
+
+/// Finds the start of a last row without a newline.
+fn unterminated_row(bytes: &[u8]) -> Option<u64> {
+    if bytes.ends_with(b"\n") {
+        return None;
+    }
+    let start = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+    let is_row = start < bytes.len() && !is_blank(&bytes[start..]);
+    is_row.then(|| u64::try_from(start).expect("64 bits"))
+}

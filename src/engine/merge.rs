@@ -1,0 +1,149 @@
+//! The collector: puts what the reader and the workers refused back into input order.
+//!
+//! A block is complete when the reader and every worker have reported on it; complete blocks are
+//! written in turn. The queues bound how many wait.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use memchr::memchr_iter;
+
+use super::batch::Refused;
+use super::error::RunError;
+use crate::input::{RowBlock, Source};
+use crate::output::rejects::RejectedRow;
+use crate::parser::{first_line, read_legible};
+use crate::pipeline::{Outbox, Stopped};
+
+/// Takes the rows that were not applied.
+pub trait RejectSink {
+    /// Takes one row; rows come in input order.
+    ///
+    /// # Errors
+    /// The row cannot be kept; the run ends.
+    fn reject(&mut self, row: &RejectedRow<'_>) -> io::Result<()>;
+}
+
+impl<F: FnMut(&RejectedRow<'_>) -> io::Result<()>> RejectSink for F {
+    fn reject(&mut self, row: &RejectedRow<'_>) -> io::Result<()> {
+        self(row)
+    }
+}
+
+/// What the reader and the workers report.
+pub(super) enum Notice<'s> {
+    /// The reader is through with a block.
+    Block { number: u64, notice: BlockNotice<'s> },
+    /// A worker is through with its part of a block.
+    Refused { block: u64, refused: Vec<Refused> },
+}
+
+/// A block and what the reader refused of it.
+pub(super) struct BlockNotice<'s> {
+    pub(super) block: RowBlock<'s>,
+    /// The number of its first line.
+    pub(super) line: u64,
+    /// The index of its source.
+    pub(super) source: usize,
+    pub(super) refused: Vec<Refused>,
+}
+
+/// A block that not everybody has reported on.
+#[derive(Default)]
+struct Pending<'s> {
+    notice: Option<BlockNotice<'s>>,
+    refused: Vec<Refused>,
+    worker_reports: usize,
+}
+
+pub(super) struct Merge<'s, 'w> {
+    sources: &'s [Source],
+    workers: usize,
+    sink: Option<&'w mut dyn RejectSink>,
+    pending: BTreeMap<u64, Pending<'s>>,
+    /// The number of the block to write next.
+    next: u64,
+    error: Option<io::Error>,
+}
+
+impl<'s, 'w> Merge<'s, 'w> {
+    pub(super) fn new(
+        sources: &'s [Source],
+        workers: usize,
+        sink: Option<&'w mut dyn RejectSink>,
+    ) -> Self {
+        Self { sources, workers, sink, pending: BTreeMap::new(), next: 0, error: None }
+    }
+
+    /// Tells whether the sink took everything.
+    pub(super) fn finish(self) -> Result<(), RunError> {
+        match self.error {
+            Some(error) => Err(RunError::Rejects(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes every block that is complete and whose turn it is.
+    fn write_complete(&mut self) -> io::Result<()> {
+        while let Some(pending) = self.pending.first_entry() {
+            let is_next = *pending.key() == self.next;
+            let is_complete = pending.get().worker_reports == self.workers;
+            if !is_next || !is_complete || pending.get().notice.is_none() {
+                return Ok(());
+            }
+            let Pending { notice, refused, .. } = pending.remove();
+            self.next += 1;
+            if let (Some(notice), Some(sink)) = (notice, self.sink.as_mut()) {
+                write_block(notice, refused, self.sources, *sink)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'s> Outbox<Notice<'s>> for Merge<'s, '_> {
+    fn put(&mut self, notice: Notice<'s>) -> Result<(), Stopped> {
+        match notice {
+            Notice::Block { number, notice } => {
+                self.pending.entry(number).or_default().notice = Some(notice);
+            }
+            Notice::Refused { block, refused } => {
+                let pending = self.pending.entry(block).or_default();
+                pending.worker_reports += 1;
+                if pending.refused.is_empty() {
+                    pending.refused = refused;
+                } else {
+                    pending.refused.extend(refused);
+                }
+            }
+        }
+        self.write_complete().map_err(|error| {
+            self.error = Some(error);
+            Stopped
+        })
+    }
+}
+
+/// Writes the refused rows of a block in the order in which they stand.
+fn write_block(
+    notice: BlockNotice<'_>,
+    mut refused: Vec<Refused>,
+    sources: &[Source],
+    sink: &mut dyn RejectSink,
+) -> io::Result<()> {
+    let BlockNotice { block, mut line, source, refused: by_reader } = notice;
+    let source = &sources[source];
+    refused.extend(by_reader);
+    refused.sort_unstable_by_key(|row| row.offset);
+    let bytes = block.bytes();
+    let mut at = 0;
+    for Refused { offset, reason } in refused {
+        let offset = usize::try_from(offset).expect("an offset into memory");
+        line += u64::try_from(memchr_iter(b'\n', &bytes[at..offset]).count()).expect("64 bits");
+        at = offset;
+        let (raw, _) = first_line(&bytes[offset..]);
+        let legible = read_legible(raw, &source.layout);
+        sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! The engine: opens the inputs, finds out what must be remembered, runs the pipeline, and closes
+//! the books.
+//!
+//! Here, and only here, syntax meets rules: the reader turns rows into entries for the workers'
+//! shards. A run either returns accounts that satisfy every invariant, or an error.
+
+mod batch;
+mod config;
+mod error;
+mod intake;
+mod merge;
+mod scout;
+mod worker;
+
+pub use config::{Config, Progress, Recall, Threads};
+pub use error::RunError;
+pub use merge::RejectSink;
+
+use std::time::Instant;
+
+use crate::account::Account;
+use crate::input::{Input, InputError, Opening, Source};
+use crate::ledger::{self, InvariantError, Shard, Totals, TxIds};
+use crate::pipeline;
+use crate::summary::{Counts, Summary};
+
+use intake::{Halt, Intake, Tally};
+use merge::Merge;
+use worker::{ShardWorker, WorkerResult};
+
+/// Where a run puts what it finds on the way. The default keeps nothing.
+#[derive(Default)]
+pub struct Sinks<'a> {
+    /// Takes every row that was not applied, in input order.
+    pub rejects: Option<&'a mut dyn RejectSink>,
+}
+
+/// What a run has found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Every account, ascending by client.
+    pub accounts: Vec<(u64, Account)>,
+    /// The counts and sums of the run.
+    pub summary: Summary,
+}
+
+/// Runs `inputs`, one after the other as one stream, through the rules of `config`.
+///
+/// The result is the same for every number of workers, size of batches and blocks, and way of
+/// reading. Threads are started and joined within the call.
+///
+/// # Errors
+/// An input cannot be read, is no transactions CSV or was changed while it was read; a sink
+/// failed; the run was interrupted, or did not have the rows expected; an invariant does not hold.
+/// What a sink has got by then is not to be used.
+///
+/// # Panics
+/// On a bug; every thread has been joined by then.
+///
+/// ```
+/// use millrace::{Config, Input, Sinks, run};
+///
+/// let csv = "type,client,tx,amount\ndeposit,1,1,5.0\nwithdrawal,1,2,1.5\nwithdrawal,1,3,9.0\n";
+/// let report = run(&Config::default(), vec![Input::bytes("memory", csv)], Sinks::default())?;
+/// let (client, account) = report.accounts[0];
+/// assert_eq!((client, account.available().to_string()), (1, "3.5000".to_owned()));
+/// assert_eq!((report.summary.rows, report.summary.applied), (3, 2));
+/// # Ok::<(), millrace::RunError>(())
+/// ```
+pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Report, RunError> {
+    let start = Instant::now();
+    let sources = open(config, inputs)?;
+    tracing::info!(inputs = sources.len(), rules = %config.rules, "opened");
+    let ids = match config.recall {
+        Recall::Named => scout::named_ids(&sources, config)?,
+        Recall::All => TxIds::default(),
+    };
+    tracing::debug!(elapsed = ?start.elapsed(), "scouted");
+    let (tally, workers) = process(config, &sources, ids, sinks)?;
+    tracing::debug!(elapsed = ?start.elapsed(), "processed");
+    for source in &sources {
+        source.check_unchanged()?;
+    }
+    let worker_count = workers.len();
+    let Joined { accounts, totals, applied, refused } = join(workers, &tally)?;
+    if let Some(expected) = config.expect_rows
+        && expected != tally.rows
+    {
+        return Err(RunError::ExpectedRows { expected, found: tally.rows });
+    }
+    let summary = Summary {
+        inputs: count(sources.len()),
+        bytes: tally.bytes,
+        rows: tally.rows,
+        applied,
+        refused,
+        blank_lines: tally.blank_lines,
+        amounts_ignored: tally.amounts_ignored,
+        accounts: count(accounts.len()),
+        locked_accounts: count(accounts.iter().filter(|(_, it)| it.is_locked()).count()),
+        deposited: totals.deposited,
+        withdrawn: totals.withdrawn,
+        charged_back: totals.charged_back,
+        unterminated_inputs: tally.unterminated,
+        workers: count(worker_count),
+        elapsed: start.elapsed(),
+    };
+    Ok(Report { accounts, summary })
+}
+
+/// Opens every input before the first is read, so that a wrong name or header is found at once.
+fn open(config: &Config, inputs: Vec<Input>) -> Result<Vec<Source>, RunError> {
+    let opening = Opening {
+        io: config.io,
+        extra: config.extra_columns,
+        limits: config.id_limits(),
+        max_input_bytes: config.max_input_bytes,
+        interrupt: config.interrupt.clone(),
+    };
+    let mut sources = inputs
+        .into_iter()
+        .map(|input| Source::open(input, &opening))
+        .collect::<Result<Vec<_>, InputError>>()?;
+    if config.recall == Recall::Named {
+        for source in sources.iter_mut().filter(|source| source.is_stream()) {
+            source.spool(&opening)?;
+        }
+    }
+    config.progress.expect(sources.iter().map(Source::size_bytes).sum());
+    Ok(sources)
+}
+
+/// Runs the pipeline over all sources.
+fn process(
+    config: &Config,
+    sources: &[Source],
+    ids: TxIds,
+    sinks: Sinks<'_>,
+) -> Result<(Tally, Vec<WorkerResult>), RunError> {
+    let shards = config.shards();
+    let reporting = sinks.rejects.is_some();
+    let workers = (0..shards).map(|_| ShardWorker::new(Shard::new(config.rules), reporting));
+    let mut merge = Merge::new(sources, shards, sinks.rejects);
+    let settings = pipeline::Settings {
+        queue_batches: config.queue_batches.max(1),
+        pin: config.pin,
+        threads: config.uses_threads(),
+    };
+    let intake = Intake::new(config, sources, ids, reporting);
+    let finished =
+        pipeline::run(&settings, workers.collect(), |lanes| intake.run(lanes), &mut merge);
+    merge.finish()?;
+    match (finished.reader, finished.workers) {
+        (Ok(tally), Ok(workers)) => Ok((tally, workers)),
+        (Err(Halt::Input(error)), _) => Err(error.into()),
+        (Err(Halt::Interrupted), _) => Err(RunError::Interrupted),
+        (Err(Halt::Stopped), _) | (Ok(_), Err(pipeline::Stopped)) => {
+            unreachable!("a thread stops early only for an error or a panic, and neither is lost")
+        }
+    }
+}
+
+/// The shards put together.
+struct Joined {
+    accounts: Vec<(u64, Account)>,
+    totals: Totals,
+    applied: u64,
+    refused: Counts,
+}
+
+/// Joins the shards and checks every invariant.
+fn join(workers: Vec<WorkerResult>, tally: &Tally) -> Result<Joined, InvariantError> {
+    let mut accounts = Vec::new();
+    let mut totals = Totals::default();
+    let mut applied = 0;
+    let mut refused = tally.refused;
+    let several = workers.len() > 1;
+    for worker in workers {
+        totals.add(&worker.closed.totals);
+        applied += worker.applied;
+        refused += worker.refused;
+        if accounts.is_empty() {
+            accounts = worker.closed.accounts;
+        } else {
+            accounts.extend(worker.closed.accounts);
+        }
+    }
+    if several {
+        // A stable sort merges the shards' ascending runs instead of sorting anew.
+        accounts.sort_by_key(|&(client, _)| client);
+    }
+    ledger::check(&accounts, &totals)?;
+    let accounted = applied + refused.rejected() + refused.malformed();
+    if accounted != tally.rows {
+        return Err(InvariantError::Rows { rows: tally.rows, accounted });
+    }
+    Ok(Joined { accounts, totals, applied, refused })
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).expect("a length fits 64 bits")
+}

@@ -1,0 +1,161 @@
+//! The scout: finds out which transactions some row refers to, before the rows are applied.
+//!
+//! A dispute, resolve or chargeback spells its type out, and each of the three words has a letter
+//! that no deposit or withdrawal has: `u`, `v`, `k`. So it is enough to look for those letters and
+//! to parse the rows around them with the parser itself; no spelling that the parser accepts can
+//! be missed. Rows that have such a letter for another reason are parsed in vain.
+
+use std::panic::resume_unwind;
+use std::thread::scope;
+
+use memchr::{memchr3, memrchr};
+
+use super::config::Config;
+use super::error::RunError;
+use crate::input::{Blocks, InputError, Source};
+use crate::ledger::TxIds;
+use crate::parser::{Block, Layout, Rows};
+use crate::pipeline::usable_cores;
+use crate::transaction::Kind;
+
+/// One letter of each type that refers to a transaction, found in no other type.
+const LETTERS: [u8; 3] = [b'u', b'v', b'k'];
+
+const _: () = {
+    let mut kind = 0;
+    while kind < Kind::ALL.len() {
+        let name = Kind::ALL[kind].name().as_bytes();
+        let (mut at, mut found) = (0, false);
+        while at < name.len() {
+            found |= name[at] == LETTERS[0] || name[at] == LETTERS[1] || name[at] == LETTERS[2];
+            at += 1;
+        }
+        assert!(found != Kind::ALL[kind].moves_money());
+        kind += 1;
+    }
+};
+
+/// Inputs below this size, in bytes, are not worth a thread.
+const SMALL: u64 = 1 << 20;
+
+/// Lists every transaction that a row of the sources refers to.
+pub(super) fn named_ids(sources: &[Source], config: &Config) -> Result<TxIds, RunError> {
+    let mut ids = TxIds::default();
+    for source in sources {
+        let is_small = source.size_bytes().is_some_and(|size| size < SMALL);
+        let threads = if is_small || !config.uses_threads() { 1 } else { usable_cores() };
+        let parts = source.parts(threads, config.block_bytes())?;
+        for named in scout_parts(parts, source, config)? {
+            for tx in named {
+                ids.name(tx);
+            }
+        }
+    }
+    if config.interrupt.is_requested() { Err(RunError::Interrupted) } else { Ok(ids) }
+}
+
+/// Scouts every part, each on a thread of its own if there are several.
+fn scout_parts(
+    mut parts: Vec<Blocks<'_>>,
+    source: &Source,
+    config: &Config,
+) -> Result<Vec<Vec<u64>>, InputError> {
+    let last = parts.pop();
+    scope(|scope| {
+        let threads: Vec<_> = parts
+            .into_iter()
+            .map(|part| scope.spawn(|| scout_part(part, source, config)))
+            .collect();
+        let own = last.map(|part| scout_part(part, source, config));
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.chain(own).collect()
+    })
+}
+
+fn scout_part(
+    mut blocks: Blocks<'_>,
+    source: &Source,
+    config: &Config,
+) -> Result<Vec<u64>, InputError> {
+    let mut named = Vec::new();
+    while let Some(block) = blocks.next()? {
+        // Whoever waits for the result looks at the request as well.
+        if config.interrupt.is_requested() {
+            break;
+        }
+        scout_block(block.bytes(), &source.layout, &mut named);
+        blocks.recycle(block);
+    }
+    Ok(named)
+}
+
+/// Adds every transaction that a row of a block refers to.
+pub(super) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
+    let [first, second, third] = LETTERS;
+    let mut at = 0;
+    while let Some(hit) = memchr3(first, second, third, &bytes[at..]) {
+        let hit = at + hit;
+        let start = memrchr(b'\n', &bytes[at..hit]).map_or(at, |newline| at + newline + 1);
+        let rest = Block { bytes: &bytes[start..], offset_bytes: 0, line: 1 };
+        let mut rows = Rows::new(rest, layout);
+        if let Some(Ok(row)) = rows.next()
+            && !row.transaction.kind.moves_money()
+        {
+            named.push(row.transaction.tx);
+        }
+        at = start + rows.consumed_bytes();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::{Plan, Workload};
+
+    /// Every transaction that a row refers to, found by parsing every row.
+    fn parsed(bytes: &[u8], layout: &Layout) -> Vec<u64> {
+        Rows::strict(Block { bytes, offset_bytes: 0, line: 1 }, layout)
+            .flatten()
+            .filter(|row| !row.transaction.kind.moves_money())
+            .map(|row| row.transaction.tx)
+            .collect()
+    }
+
+    fn scouted(bytes: &[u8], layout: &Layout) -> Vec<u64> {
+        let mut named = Vec::new();
+        scout_block(bytes, layout, &mut named);
+        named
+    }
+
+    #[test]
+    fn rows_in_any_spelling_are_found() {
+        let layout = Layout::default();
+        let text =
+            b"dispute,1,1\n \"dispute\" , 1 ,\"2\",\nresolve,1,03,9\r\n\nuvk\ndeposit,1,u,1\n\
+                     \tchargeback,1,4,,\n\"dispute,1,5\ndeposit,1,6,1\ndispute,1,7";
+        assert_eq!(scouted(text, &layout), [1, 2, 3, 4, 7]);
+        assert_eq!(parsed(text, &layout), [1, 2, 3, 4, 7]);
+    }
+
+    #[test]
+    fn every_workload_is_scouted_whole() {
+        for workload in Workload::ALL {
+            let mut bytes = Vec::new();
+            Plan::new(workload, 20_000).write_to(&mut bytes).unwrap();
+            let layout = Layout::default();
+            let expected = parsed(&bytes, &layout);
+            assert!(!expected.is_empty());
+            assert_eq!(scouted(&bytes, &layout), expected, "{workload}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_missed_in_any_text(text in "([a-z]{1,2}|dispute|resolve|chargeback|deposit|[0-9]|[,,,\" \n\r]){0,60}") {
+            let layout = Layout::default();
+            proptest::prop_assert_eq!(scouted(text.as_bytes(), &layout), parsed(text.as_bytes(), &layout));
+        }
+    }
+}

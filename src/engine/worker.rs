@@ -1,0 +1,77 @@
+//! The worker: applies the entries of its batches to its shard and counts the outcomes.
+
+use std::marker::PhantomData;
+
+use super::batch::{Batch, Refused};
+use super::merge::Notice;
+use crate::ledger::{Closed, Shard};
+use crate::outcome::Reason;
+use crate::pipeline::{Outbox, Stopped, Worker};
+use crate::summary::Counts;
+
+/// Owns one shard.
+pub(super) struct ShardWorker<'s> {
+    shard: Shard,
+    applied: u64,
+    counts: Counts,
+    /// The refused rows of the current block, where they are reported.
+    refused: Vec<Refused>,
+    reporting: bool,
+    /// Its notices go where the blocks of the sources go.
+    sources: PhantomData<fn() -> &'s ()>,
+}
+
+/// What a worker leaves.
+pub(super) struct WorkerResult {
+    pub(super) closed: Closed,
+    pub(super) applied: u64,
+    pub(super) refused: Counts,
+}
+
+impl ShardWorker<'_> {
+    pub(super) fn new(shard: Shard, reporting: bool) -> Self {
+        Self {
+            shard,
+            applied: 0,
+            counts: Counts::default(),
+            refused: Vec::new(),
+            reporting,
+            sources: PhantomData,
+        }
+    }
+}
+
+impl<'s> Worker for ShardWorker<'s> {
+    type Batch = Batch;
+    type Report = Notice<'s>;
+    type Result = WorkerResult;
+
+    fn work(
+        &mut self,
+        batch: &mut Batch,
+        outbox: &mut dyn Outbox<Notice<'s>>,
+    ) -> Result<(), Stopped> {
+        for entry in &batch.entries {
+            match self.shard.apply(&entry.transaction(), entry.marks) {
+                Ok(()) => self.applied += 1,
+                Err(rejection) => {
+                    let reason = Reason::Rejected(rejection);
+                    self.counts.add(reason);
+                    if self.reporting {
+                        self.refused.push(Refused { offset: entry.offset, reason });
+                    }
+                }
+            }
+        }
+        batch.entries.clear();
+        if self.reporting && batch.ends_block {
+            let refused = std::mem::take(&mut self.refused);
+            outbox.put(Notice::Refused { block: batch.block, refused })?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> WorkerResult {
+        WorkerResult { closed: self.shard.close(), applied: self.applied, refused: self.counts }
+    }
+}

@@ -1,0 +1,59 @@
+//! The mapped input: a file as one slice of bytes.
+//!
+//! The only module that names memmap2, and the only one that opens `unsafe`: that the file does
+//! not change under the map is a promise only its user can keep. When it is broken, the bytes read
+//! are whatever the file holds, or the system raises SIGBUS; neither goes unnoticed (see `watch`
+//! and [`install_truncation_guard`]).
+#![expect(unsafe_code, reason = "a map is sound only while nobody truncates the file")]
+
+use std::fs::File;
+use std::io;
+
+use memmap2::{Advice, Mmap};
+
+/// A file mapped for reading.
+pub(super) struct Map(Mmap);
+
+impl Map {
+    /// Maps the whole of a file.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        // SAFETY: the map is only read, through `&[u8]` without any assumption about its content
+        // (the parser accepts any bytes). A file written meanwhile changes those bytes under the
+        // reference, which the language does not allow; rows are read from left to right, nothing
+        // is indexed by what was read before, and the run is refused at its end if the file's
+        // size or times have changed.
+        let map = unsafe { Mmap::map(file)? };
+        // Advice only: the run is as right without it.
+        if let Err(error) = map.advise(Advice::Sequential) {
+            tracing::debug!(%error, "no read-ahead for the map");
+        }
+        Ok(Self(map))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Makes the process end with exit code 74 and a message, instead of a bare crash, when a mapped
+/// input is truncated while it is read (SIGBUS).
+///
+/// For command-line programs: it installs a handler for the whole process, and nothing is
+/// recovered in it. Output files that are not yet complete do not appear.
+///
+/// # Errors
+/// The system refuses the handler.
+#[cfg(feature = "cli")]
+pub fn install_truncation_guard() -> io::Result<()> {
+    const MESSAGE: &[u8] = b"millrace: an input was truncated, or its device failed, while it was \
+        read; no output was written. Run again when nothing writes to it, or use --io read\n";
+    let guard = || {
+        // Both calls are async-signal-safe (POSIX.1-2017, 2.4.3); the message may get lost.
+        let _ = rustix::io::write(rustix::stdio::stderr(), MESSAGE);
+        signal_hook::low_level::exit(74);
+    };
+    // SAFETY: the action only calls write(2) and _exit(2), which are async-signal-safe; it takes
+    // no lock and touches no memory but a constant.
+    unsafe { signal_hook::low_level::register(signal_hook::consts::SIGBUS, guard)? };
+    Ok(())
+}

@@ -1,0 +1,298 @@
+//! Inputs: from a path, standard input or bytes in memory to blocks of whole rows.
+//!
+//! An input is opened once and stays what was opened: a file replaced by rename is read to its old
+//! end, and one that is changed in place is noticed. Regular files are mapped or read at positions,
+//! and so can be read twice; compressed files and pipes cannot, and are spooled unless the caller
+//! reads them as they come. What a row means is not known here.
+
+mod blocks;
+mod content;
+mod decompress;
+mod error;
+mod head;
+mod map;
+mod signature;
+mod spool;
+mod watch;
+
+pub use error::{FormatError, InputError};
+pub use map::install_truncation_guard;
+
+pub(crate) use blocks::{Blocks, RowBlock};
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::interrupt::Interrupt;
+use crate::parser::{ExtraColumns, IdLimits, Layout};
+use crate::printable::Printable;
+
+use content::Content;
+use head::Head;
+use watch::Watch;
+
+/// How regular files are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Io {
+    /// Mapped into memory: nothing is copied. A file that is truncated meanwhile kills the process
+    /// (see [`install_truncation_guard`]).
+    #[default]
+    Map,
+    /// Read at positions into private buffers: a few per cent slower, every fault a clean error.
+    Read,
+}
+
+/// One input of a run.
+pub struct Input {
+    name: String,
+    label: Vec<u8>,
+    origin: Origin,
+}
+
+enum Origin {
+    Path(PathBuf),
+    Stdin,
+    Bytes(Vec<u8>),
+    Reader(Box<dyn Read + Send>),
+}
+
+impl Input {
+    /// The file at `path`. It may be compressed with gzip or zstd, a FIFO or a device.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let label = path.as_os_str().as_bytes().to_vec();
+        Self { name: Printable::path(&path).to_string(), label, origin: Origin::Path(path) }
+    }
+
+    /// Standard input.
+    pub fn stdin() -> Self {
+        Self { name: "standard input".to_owned(), label: b"stdin".to_vec(), origin: Origin::Stdin }
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self::named(name.into(), Origin::Bytes(bytes.into()))
+    }
+
+    /// Anything that can be read once.
+    pub fn reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Self {
+        Self::named(name.into(), Origin::Reader(Box::new(reader)))
+    }
+
+    fn named(name: String, origin: Origin) -> Self {
+        Self { label: name.as_bytes().to_vec(), name, origin }
+    }
+
+    /// The name that messages use.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Input").field(&self.name).finish()
+    }
+}
+
+/// How inputs are opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) io: Io,
+    pub(crate) extra: ExtraColumns,
+    pub(crate) limits: IdLimits,
+    /// The most bytes a compressed input may decompress to.
+    pub(crate) max_input_bytes: u64,
+    pub(crate) interrupt: Interrupt,
+}
+
+/// An opened input whose header is read.
+pub(crate) struct Source {
+    /// The name that messages use.
+    pub(crate) name: String,
+    /// The name that rejects use: the path as it was given.
+    pub(crate) label: Vec<u8>,
+    pub(crate) layout: Layout,
+    /// The number of the first line after the header.
+    pub(crate) line: u64,
+    /// Blank lines before the header.
+    pub(crate) blank_lines: u64,
+    content: Content,
+    /// Where the first row starts in the content, in bytes.
+    start: u64,
+    /// What stood before the content and is not in it any more, in bytes.
+    skipped: u64,
+    watch: Option<Watch>,
+}
+
+impl Source {
+    /// Opens an input and reads its header.
+    pub(crate) fn open(input: Input, opening: &Opening) -> Result<Self, InputError> {
+        let Input { name, label, origin } = input;
+        let opened = match origin {
+            Origin::Path(path) => open_path(name, &path, opening),
+            Origin::Stdin => open_stdin(name, opening),
+            Origin::Reader(reader) => open_stream(name, reader, None, opening),
+            Origin::Bytes(bytes) => {
+                if signature::compression(&bytes).is_some() {
+                    return open_stream(name, Box::new(Cursor::new(bytes)), None, opening);
+                }
+                let head = Head::find_in(&bytes, true, opening).map_err(|error| error.of(&name))?;
+                Ok(Self::new(name, head, Content::Memory(bytes), None))
+            }
+        };
+        opened.map(|source| Self { label, ..source })
+    }
+
+    fn new(name: String, head: Head, content: Content, watch: Option<Watch>) -> Self {
+        let Head { layout, line, blank_lines, length } = head;
+        Self {
+            name,
+            label: Vec::new(),
+            layout,
+            line,
+            blank_lines,
+            content,
+            start: length,
+            skipped: 0,
+            watch,
+        }
+    }
+
+    /// Tells whether the input can be read only once.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.content, Content::Stream(_))
+    }
+
+    /// Turns a stream into something that can be read twice: memory if it is short, else a
+    /// temporary file.
+    pub(crate) fn spool(&mut self, opening: &Opening) -> Result<(), InputError> {
+        if let Content::Stream(stream) = &self.content {
+            let reader = stream.lock().take().expect("a stream is taken once");
+            self.content = spool::spool(reader, opening.io)
+                .map_err(|fault| fault.at(&self.name, self.skipped))?;
+        }
+        Ok(())
+    }
+
+    /// The size of what is left to read, in bytes, where it is known.
+    pub(crate) fn size_bytes(&self) -> Option<u64> {
+        self.content.len().map(|len| len - self.start)
+    }
+
+    /// Gives all rows, in blocks of about `block_bytes`.
+    pub(crate) fn blocks(&self, block_bytes: usize) -> Blocks<'_> {
+        Blocks::new(&self.name, &self.content, self.start, self.skipped, block_bytes)
+    }
+
+    /// Gives all rows in `parts` parts, each a run of whole rows, of an input that can be read
+    /// twice.
+    pub(crate) fn parts(
+        &self,
+        parts: usize,
+        block_bytes: usize,
+    ) -> Result<Vec<Blocks<'_>>, InputError> {
+        Blocks::split(&self.name, &self.content, self.start, self.skipped, block_bytes, parts)
+    }
+
+    /// Tells whether the input is still what was opened.
+    ///
+    /// # Errors
+    /// It was truncated, rewritten or has grown.
+    pub(crate) fn check_unchanged(&self) -> Result<(), InputError> {
+        self.watch.as_ref().map_or(Ok(()), |watch| watch.check(&self.name))
+    }
+}
+
+fn open_path(name: String, path: &Path, opening: &Opening) -> Result<Source, InputError> {
+    let open_error = |source| InputError::Open { name: name.clone(), source };
+    let file = File::open(path).map_err(open_error)?;
+    let metadata = file.metadata().map_err(open_error)?;
+    if metadata.is_dir() {
+        return Err(InputError::Directory { name });
+    }
+    // The size of what is no regular file means nothing, nor does the 0 of files in /proc.
+    if !metadata.is_file() || metadata.len() == 0 {
+        return open_stream(name, content::interruptible(file, &opening.interrupt), None, opening);
+    }
+    let watch = Watch::new(&file, &metadata).map_err(open_error)?;
+    open_regular(name, file, metadata.len(), watch, opening)
+}
+
+fn open_regular(
+    name: String,
+    file: File,
+    len: u64,
+    watch: Watch,
+    opening: &Opening,
+) -> Result<Source, InputError> {
+    let mut first = [0; signature::LONGEST];
+    let count = read_at_most(&file, &mut first).map_err(|source| InputError::Read {
+        name: name.clone(),
+        offset_bytes: 0,
+        source,
+    })?;
+    if signature::compression(&first[..count]).is_some() {
+        let reader = content::interruptible(file, &opening.interrupt);
+        return open_stream(name, reader, Some(watch), opening);
+    }
+    let content = Content::of_file(file, len, opening.io)
+        .map_err(|source| InputError::Open { name: name.clone(), source })?;
+    let head = head::of_content(&content, opening).map_err(|error| error.of(&name))?;
+    Ok(Source::new(name, head, content, Some(watch)))
+}
+
+/// Opens standard input; a regular file given with `<` is as good as one given by name.
+fn open_stdin(name: String, opening: &Opening) -> Result<Source, InputError> {
+    let open_error = |source| InputError::Open { name: name.clone(), source };
+    let file = io::stdin().as_fd().try_clone_to_owned().map_err(open_error)?;
+    let mut file = File::from(file);
+    let metadata = file.metadata().map_err(open_error)?;
+    if metadata.is_dir() {
+        return Err(InputError::Directory { name });
+    }
+    let has_size = metadata.is_file() && metadata.len() > 0;
+    if has_size && file.stream_position().is_ok_and(|position| position == 0) {
+        let watch = Watch::new(&file, &metadata).map_err(open_error)?;
+        return open_regular(name, file, metadata.len(), watch, opening);
+    }
+    open_stream(name, content::interruptible(file, &opening.interrupt), None, opening)
+}
+
+fn open_stream(
+    name: String,
+    reader: Box<dyn Read + Send>,
+    watch: Option<Watch>,
+    opening: &Opening,
+) -> Result<Source, InputError> {
+    let opened = decompress::open(reader, opening.max_input_bytes)
+        .and_then(|mut reader| Ok((head::of_stream(&mut reader, opening)?, reader)));
+    let ((head, rest), reader) = opened.map_err(|error| error.of(&name))?;
+    let skipped = head.length;
+    let stream = Content::stream(Box::new(Cursor::new(rest).chain(reader)));
+    let mut source = Source::new(name, head, stream, watch);
+    (source.start, source.skipped) = (0, skipped);
+    Ok(source)
+}
+
+/// Reads the first bytes of a file, as many as there are.
+fn read_at_most(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let offset = u64::try_from(filled).expect("a few bytes");
+        match file.read_at(&mut buffer[filled..], offset) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests;
