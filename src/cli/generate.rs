@@ -1,11 +1,15 @@
-//! `millrace generate`: its arguments, and the plan that they amount to.
+//! `millrace generate`: its arguments, the plan that they amount to, and writing it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use millrace::generate::{Mix, Plan, Workload};
+use millrace::output::{OutputFile, WriteError};
+
+use super::exit::{Exit, Failure};
 
 /// Writes test data: the same arguments give the same bytes on every machine.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +56,19 @@ impl GenerateArgs {
     pub(super) fn output(&self) -> Option<&Path> {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
+}
+
+/// Writes the data.
+pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Failure> {
+    let plan = args.plan();
+    if let Some(path) = args.output() {
+        let mut file = OutputFile::create(path)?;
+        plan.write_to(&mut file).map_err(|error| WriteError::write(path, error))?;
+        file.persist()?;
+    } else {
+        plan.write_to(&mut io::stdout().lock()).map_err(|error| Failure::stdout(&error))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Reads the name of a workload; help and completions list them all.

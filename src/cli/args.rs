@@ -1,0 +1,286 @@
+//! The arguments of the program.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use millrace::input::Io;
+use millrace::parser::ExtraColumns;
+use millrace::pipeline::Pin;
+use millrace::printable::Printable;
+use millrace::rules::Rules;
+use millrace::{Config, Recall, Threads};
+
+use super::generate::GenerateArgs;
+use super::{Exit, Failure};
+
+/// Turns files of transactions into exact account balances and accounts for every row.
+///
+/// Reads CSV files with the columns type, client, tx and amount (plain, gzip or zstd), applies
+/// deposits, withdrawals, disputes, resolves and chargebacks in order, and writes one line per
+/// client to standard output: client,available,held,total,locked.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done; 1 done, with findings under --strict; 2 usage; 65 not a \
+        transactions CSV or not the rows expected; 66 input missing or unreadable; 70 bug; 73 \
+        output cannot be created; 74 I/O error or input changed while it was read; 130/143 \
+        interrupted; 141 standard output closed.\n\nA file with the name of a command is given \
+        as ./NAME."
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(super) ledger: LedgerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Writes test data: the same arguments give the same bytes on every machine.
+    Generate(GenerateArgs),
+    /// Writes the completions of a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Writes the manual page to standard output.
+    Man,
+}
+
+/// The arguments of the main command.
+#[derive(Args, Debug)]
+pub(super) struct LedgerArgs {
+    /// The inputs, read in this order as one stream; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+
+    /// Write the balances to FILE instead of standard output; it appears whole or not at all.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Write every row that was not applied to FILE, with its line and reason.
+    #[arg(long, value_name = "FILE")]
+    pub(super) rejects: Option<PathBuf>,
+
+    /// The rule profile: default, event-sourced, conservative, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default", help_heading = "Rules")]
+    rules: PathBuf,
+
+    /// Change one rule of the profile; may be repeated. Keys: locked, overdrawn-dispute,
+    /// redispute, tx-ids, max-client, max-tx.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Rules")]
+    rule: Vec<String>,
+
+    /// End with exit code 1 if any row was not applied, and refuse a last row without a newline.
+    #[arg(long, help_heading = "Rules")]
+    pub(super) strict: bool,
+
+    /// Fail, with nothing written, unless the inputs have N data rows together.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    expect_rows: Option<u64>,
+
+    /// Skip columns other than type, client, tx and amount.
+    #[arg(long, help_heading = "Rules")]
+    ignore_extra_columns: bool,
+
+    /// The most bytes that a compressed input may decompress to.
+    #[arg(long, value_name = "N", default_value_t = Config::MAX_INPUT_BYTES, help_heading = "Rules")]
+    max_input_bytes: u64,
+
+    /// Worker threads, each with a share of the clients [default: cores - 1, at least 1].
+    #[arg(long, value_name = "N", value_parser = workers, help_heading = "Running")]
+    workers: Option<NonZeroUsize>,
+
+    /// Whether there are threads at all; without them one core does everything in turn.
+    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    threads: ThreadsArg,
+
+    /// Whether threads are pinned to cores; auto: if each can have its own.
+    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    pin: PinArg,
+
+    /// How files are read: mapped into memory, or read at positions (a little slower; safe
+    /// against files that are truncated meanwhile).
+    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    io: IoArg,
+
+    /// Which transactions are remembered for disputes: those that the inputs name, found by a
+    /// pass beforehand, or all, in one pass and with more memory.
+    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    recall: RecallArg,
+
+    /// Rows handed to a worker at a time.
+    #[arg(long, value_name = "N", default_value_t = Config::BATCH_ROWS, value_parser = at_least_one, help_heading = "Running", hide = true)]
+    batch_rows: usize,
+
+    /// Bytes parsed at a time.
+    #[arg(long, value_name = "N", default_value_t = Config::BLOCK_BYTES, value_parser = at_least_one, help_heading = "Running", hide = true)]
+    block_bytes: usize,
+
+    /// Say nothing but errors.
+    #[arg(short, long, help_heading = "Messages")]
+    pub(super) quiet: bool,
+
+    /// How the closing summary is written to standard error.
+    #[arg(long, value_enum, default_value_t, help_heading = "Messages")]
+    pub(super) summary: SummaryArg,
+
+    /// Log what is done; twice for more.
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Messages")]
+    pub(super) verbose: u8,
+
+    /// How log lines are written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Messages")]
+    pub(super) log_format: LogFormat,
+}
+
+/// Declares an argument with a fixed set of values, and what they stand for.
+macro_rules! choice {
+    ($name:ident => $target:ty { $($(#[$meta:meta])* $variant:ident => $value:expr,)+ }) => {
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+        pub(super) enum $name { $($(#[$meta])* $variant,)+ }
+
+        impl From<$name> for $target {
+            fn from(choice: $name) -> Self {
+                match choice { $($name::$variant => $value,)+ }
+            }
+        }
+    };
+}
+
+choice!(ThreadsArg => Threads {
+    #[default]
+    Auto => Self::Auto,
+    Always => Self::Always,
+    Never => Self::Never,
+});
+choice!(PinArg => Pin {
+    #[default]
+    Auto => Self::Auto,
+    Always => Self::Always,
+    Never => Self::Never,
+});
+choice!(IoArg => Io {
+    #[default]
+    Map => Self::Map,
+    Read => Self::Read,
+});
+choice!(RecallArg => Recall {
+    #[default]
+    Named => Self::Named,
+    All => Self::All,
+});
+
+/// How the closing summary is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum SummaryArg {
+    /// For people.
+    #[default]
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// More workers than any machine has cores only take memory.
+const MOST_WORKERS: usize = 1024;
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS);
+    workers.ok_or_else(|| format!("a number from 1 to {MOST_WORKERS} is needed"))
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&number| number >= 1);
+    number.ok_or_else(|| "a number from 1 is needed".to_owned())
+}
+
+impl LedgerArgs {
+    /// The inputs; `None` is standard input.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Option<&Path>> {
+        self.inputs.iter().map(|path| Some(path.as_path()).filter(|path| *path != Path::new("-")))
+    }
+
+    /// Gives how the run is to be set up.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let extra =
+            if self.ignore_extra_columns { ExtraColumns::Ignore } else { ExtraColumns::Refuse };
+        Ok(Config {
+            rules: self.rules()?,
+            extra_columns: extra,
+            strict: self.strict,
+            expect_rows: self.expect_rows,
+            workers: self.workers,
+            batch_rows: self.batch_rows,
+            block_bytes: self.block_bytes,
+            io: self.io.into(),
+            pin: self.pin.into(),
+            threads: self.threads.into(),
+            recall: self.recall.into(),
+            max_input_bytes: self.max_input_bytes,
+            ..Config::default()
+        })
+    }
+
+    /// Gives the rules: a profile by name or from a file, with the single rules changed.
+    fn rules(&self) -> Result<Rules, Failure> {
+        let named = self.rules.to_str().and_then(Rules::named);
+        let mut rules = named.map_or_else(|| read_rules(&self.rules), Ok)?;
+        for rule in &self.rule {
+            let usage = |message| Failure::new(Exit::Usage, format!("--rule {rule}: {message}"));
+            let (key, value) = rule.split_once('=').ok_or_else(|| {
+                usage("it is given as KEY=VALUE, such as max-client=65535".into())
+            })?;
+            rules.set(key.trim(), value.trim()).map_err(|error| usage(error.to_string()))?;
+        }
+        Ok(rules)
+    }
+}
+
+/// Reads a rule profile from a file.
+fn read_rules(path: &Path) -> Result<Rules, Failure> {
+    let shown = Printable::path(path);
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let profiles = Rules::PROFILES.join(", ");
+        let message =
+            format!("{shown}: cannot be read as a rule file: {error}; the profiles are {profiles}");
+        Failure::new(Exit::NoInput, message)
+    })?;
+    Rules::from_toml(&text).map_err(|error| Failure::new(Exit::Usage, format!("{shown}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        let cli = Cli::try_parse_from(["millrace", "a.csv", "-"]).unwrap();
+        let config = cli.ledger.config().unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        let inputs: Vec<_> = cli.ledger.inputs().collect();
+        assert_eq!(inputs, [Some(Path::new("a.csv")), None]);
+    }
+}
