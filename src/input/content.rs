@@ -27,12 +27,15 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// The content of a regular file of `len` bytes.
-    pub(super) fn of_file(file: File, len: u64, io: Io) -> io::Result<Self> {
-        match io {
-            Io::Map => Ok(Self::Mapped(Map::of(&file)?)),
-            Io::Read => Ok(Self::File { file, len }),
+    /// The content of a regular file of `len` bytes; what cannot be mapped is read.
+    pub(super) fn of_file(file: File, len: u64, io: Io) -> Self {
+        if io == Io::Map {
+            match Map::of(&file) {
+                Ok(map) => return Self::Mapped(map),
+                Err(error) => tracing::info!(%error, "cannot be mapped; reading at positions"),
+            }
         }
+        Self::File { file, len }
     }
 
     pub(super) fn stream(reader: Box<dyn Read + Send>) -> Self {

@@ -117,7 +117,6 @@ pub enum FormatError {
 pub(super) enum Fault {
     Format(FormatError),
     Io(io::Error),
-    Spool { folder: String, source: io::Error },
 }
 
 impl Fault {
@@ -131,7 +130,6 @@ impl Fault {
         let name = name.to_owned();
         match self {
             Self::Format(source) => InputError::Format { name, source },
-            Self::Spool { folder, source } => InputError::Spool { name, folder, source },
             Self::Io(source) => match source.get_ref().and_then(|inner| inner.downcast_ref()) {
                 Some(ReadFault::Truncated) => InputError::Changed { name, change: "was truncated" },
                 Some(ReadFault::Interrupted) => InputError::Interrupted { name },

@@ -173,8 +173,7 @@ impl Source {
     pub(crate) fn spool(&mut self, opening: &Opening) -> Result<(), InputError> {
         if let Content::Stream(stream) = &self.content {
             let reader = stream.lock().take().expect("a stream is taken once");
-            self.content = spool::spool(reader, opening.io)
-                .map_err(|fault| fault.at(&self.name, self.skipped))?;
+            self.content = spool::spool(reader, &self.name, self.skipped, opening.io)?;
         }
         Ok(())
     }
@@ -240,8 +239,7 @@ fn open_regular(
         let reader = content::interruptible(file, &opening.interrupt);
         return open_stream(name, reader, Some(watch), opening);
     }
-    let content = Content::of_file(file, len, opening.io)
-        .map_err(|source| InputError::Open { name: name.clone(), source })?;
+    let content = Content::of_file(file, len, opening.io);
     let head = head::of_content(&content, opening).map_err(|error| error.of(&name))?;
     Ok(Source::new(name, head, content, Some(watch)))
 }
