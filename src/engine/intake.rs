@@ -7,10 +7,11 @@ use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Marks, TxIds};
 use crate::outcome::{Reason, Rejection};
-use crate::parser::{Block, Row, Rows, is_blank};
+use crate::parser::{Block, Next, Row, RowError, Rows, is_blank};
 use crate::pipeline::{Lanes, Outbox, Stopped};
 use crate::rules::TxIdSpace;
 use crate::summary::Counts;
+use crate::transaction::Transaction;
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -144,20 +145,18 @@ impl<'c, 's> Intake<'c, 's> {
         }
         let refused_row = unterminated.filter(|_| self.config.strict);
         let mut rows = Rows::new(Block { bytes, offset_bytes, line }, &source.layout);
-        for row in rows.by_ref() {
-            self.tally.rows += 1;
-            match row {
-                Ok(row) => {
-                    let cut = if Some(row.offset_bytes) == refused_row {
-                        Marks::UNTERMINATED
-                    } else {
-                        Marks::NONE
-                    };
-                    self.enter(&row, cut, offset_bytes, lanes)?;
+        while let Some(next) = rows.next_run() {
+            match next {
+                // A plain row ends with its newline, so it is never the unterminated one.
+                Next::Plain(run) => {
+                    self.tally.rows += u64::try_from(run.len()).expect("64 bits");
+                    for row in run {
+                        self.enter(&row.transaction(), Marks::NONE, row.offset, lanes)?;
+                    }
                 }
-                Err(error) => {
-                    let offset = place(error.offset_bytes, offset_bytes);
-                    self.refuse(offset, Reason::Malformed(error.kind));
+                Next::Odd(row) => {
+                    self.tally.rows += 1;
+                    self.enter_odd(row, refused_row, offset_bytes, lanes)?;
                 }
             }
         }
@@ -165,18 +164,38 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(rows.next_line())
     }
 
+    /// Takes a row that the strict path has read; it is refused if it is `refused_row`.
+    fn enter_odd(
+        &mut self,
+        row: Result<Row, RowError>,
+        refused_row: Option<u64>,
+        block_offset: u64,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        match row {
+            Ok(row) => {
+                self.tally.amounts_ignored += u64::from(row.amount_ignored);
+                let is_cut = refused_row == Some(row.offset_bytes);
+                let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
+                self.enter(&row.transaction, marks, place(row.offset_bytes, block_offset), lanes)
+            }
+            Err(error) => {
+                let offset = place(error.offset_bytes, block_offset);
+                self.refuse(offset, Reason::Malformed(error.kind));
+                Ok(())
+            }
+        }
+    }
+
     /// Decides the id of a well-formed row and puts it into the batch of its worker.
     #[inline]
     fn enter(
         &mut self,
-        row: &Row,
-        cut: Marks,
-        block_offset: u64,
+        transaction: &Transaction,
+        mut marks: Marks,
+        offset: u32,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        let transaction = &row.transaction;
-        let offset = place(row.offset_bytes, block_offset);
-        let mut marks = cut;
         if transaction.kind.moves_money() {
             let is_named = match self.config.rules.tx_ids {
                 TxIdSpace::Global => {
@@ -193,8 +212,6 @@ impl<'c, 's> Intake<'c, 's> {
             if is_named || self.config.recall == Recall::All {
                 marks = marks.and(Marks::REMEMBER);
             }
-        } else {
-            self.tally.amounts_ignored += u64::from(row.amount_ignored);
         }
         let lane = route(transaction.client, self.batches.len());
         let batch = &mut self.batches[lane];

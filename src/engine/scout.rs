@@ -14,7 +14,7 @@ use super::config::Config;
 use super::error::RunError;
 use crate::input::{Blocks, InputError, Source};
 use crate::ledger::TxIds;
-use crate::parser::{Block, Layout, Rows};
+use crate::parser::{Layout, read_first};
 use crate::pipeline::usable_cores;
 use crate::transaction::Kind;
 
@@ -98,14 +98,9 @@ pub(super) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
     while let Some(hit) = memchr3(first, second, third, &bytes[at..]) {
         let hit = at + hit;
         let start = memrchr(b'\n', &bytes[at..hit]).map_or(at, |newline| at + newline + 1);
-        let rest = Block { bytes: &bytes[start..], offset_bytes: 0, line: 1 };
-        let mut rows = Rows::new(rest, layout);
-        if let Some(Ok(row)) = rows.next()
-            && !row.transaction.kind.moves_money()
-        {
-            named.push(row.transaction.tx);
-        }
-        at = start + rows.consumed_bytes();
+        let (transaction, length) = read_first(&bytes[start..], layout);
+        named.extend(transaction.filter(|it| !it.kind.moves_money()).map(|it| it.tx));
+        at = start + length;
     }
 }
 
@@ -113,6 +108,7 @@ pub(super) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
 mod tests {
     use super::*;
     use crate::generate::{Plan, Workload};
+    use crate::parser::{Block, Rows};
 
     /// Every transaction that a row refers to, found by parsing every row.
     fn parsed(bytes: &[u8], layout: &Layout) -> Vec<u64> {

@@ -16,6 +16,7 @@ mod spool;
 mod watch;
 
 pub use error::{FormatError, InputError};
+#[cfg(feature = "cli")]
 pub use map::install_truncation_guard;
 
 pub(crate) use blocks::{Blocks, RowBlock};

@@ -5,20 +5,27 @@
 //! to the strict path, which knows the whole grammar. Both have one meaning. What the
 //! rules make of a transaction is not known here.
 
+mod digits;
 mod error;
 mod fast;
 mod fields;
 mod layout;
 mod strict;
+mod vector;
 
 pub use error::RowError;
 pub use layout::{ExtraColumns, HeaderError, IdLimits, Layout};
 pub use strict::Legible;
 
+pub(crate) use fast::PlainRow;
+
 use memchr::memchr;
 
 use crate::outcome::Malformation;
 use crate::transaction::Transaction;
+
+use fast::Run;
+use vector::Vectors;
 
 /// The longest row in bytes, its line end not counted; a longer one is malformed.
 pub const MAX_ROW_BYTES: usize = 4096;
@@ -78,44 +85,54 @@ struct Reading {
 pub struct Rows<'b, 'l> {
     block: Block<'b>,
     layout: &'l Layout,
-    path: Path,
+    /// The fast path, where it may be taken.
+    vectors: Option<Vectors>,
+    /// What the fast path has read.
+    run: Run,
+    /// How many rows of the run have been given out.
+    given: usize,
+    /// Where the next row to read starts in the block, in bytes.
     at: usize,
+    /// The number of the next line to give out.
     line: u64,
     blank_lines: u64,
 }
 
-/// Which spelling of a row is tried first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Path {
-    /// The fast path where it understands the row, the strict path elsewhere.
-    FastFirst,
-    /// The strict path alone.
-    Strict,
+/// What comes next in a block.
+pub(crate) enum Next<'r> {
+    /// Rows that the fast path has read, at least one.
+    Plain(&'r [PlainRow]),
+    /// A row that the strict path has read.
+    Odd(Result<Row, RowError>),
 }
 
 impl<'b, 'l> Rows<'b, 'l> {
     /// Starts at the first row of `block`, whose columns are as `layout` says.
     #[inline]
     pub fn new(block: Block<'b>, layout: &'l Layout) -> Self {
-        let path = if layout.is_plain() { Path::FastFirst } else { Path::Strict };
-        Self { block, layout, path, at: 0, line: block.line, blank_lines: 0 }
+        Self::on(block, layout, layout.is_plain().then(Vectors::detect))
+    }
+
+    /// Starts at the first row of `block` and uses the instructions of every machine: slower, the
+    /// same rows.
+    pub fn portable(block: Block<'b>, layout: &'l Layout) -> Self {
+        Self::on(block, layout, layout.is_plain().then_some(Vectors::Portable))
     }
 
     /// Starts at the first row of `block` and never takes the fast path: slower, the same rows.
-    ///
-    /// The twin that tests and fuzz targets compare [`Rows::new`] with.
     pub fn strict(block: Block<'b>, layout: &'l Layout) -> Self {
-        Self { path: Path::Strict, ..Self::new(block, layout) }
+        Self::on(block, layout, None)
+    }
+
+    #[inline]
+    fn on(block: Block<'b>, layout: &'l Layout, vectors: Option<Vectors>) -> Self {
+        let (run, line) = (Run::new(), block.line);
+        Self { block, layout, vectors, run, given: 0, at: 0, line, blank_lines: 0 }
     }
 
     /// Tells how many blank lines have been skipped so far.
     pub fn blank_lines(&self) -> u64 {
         self.blank_lines
-    }
-
-    /// Tells how many bytes of the block the lines so far take.
-    pub fn consumed_bytes(&self) -> usize {
-        self.at
     }
 
     /// Gives the number of the line that comes next, from 1.
@@ -133,10 +150,32 @@ impl<'b, 'l> Rows<'b, 'l> {
         Some(line)
     }
 
+    /// Gives what comes next: the rest of a run of plain rows, or one odd row.
+    #[inline]
+    pub(crate) fn next_run(&mut self) -> Option<Next<'_>> {
+        if self.given == self.run.rows().len() && !self.read_run() {
+            return self.next_odd().map(Next::Odd);
+        }
+        let rows = &self.run.rows()[self.given..];
+        self.given = self.run.rows().len();
+        self.line += u64::try_from(rows.len()).expect("64 bits");
+        Some(Next::Plain(rows))
+    }
+
+    /// Reads the next run of plain rows, if there is one.
+    #[inline]
+    fn read_run(&mut self) -> bool {
+        let Some(vectors) = self.vectors else { return false };
+        let (bytes, limits) = (self.block.bytes, self.layout.limits());
+        self.at = vectors.read(&mut self.run, bytes, self.at, limits);
+        self.given = 0;
+        !self.run.rows().is_empty()
+    }
+
     /// Reads the next row on the strict path.
-    fn next_strictly(&mut self) -> Option<Result<Row, RowError>> {
+    fn next_odd(&mut self) -> Option<Result<Row, RowError>> {
         loop {
-            let (line, offset_bytes) = (self.line, self.offset_bytes());
+            let (line, offset_bytes) = (self.line, self.offset_of(self.at));
             let text = self.take_line()?;
             if is_blank(text) {
                 self.blank_lines += 1;
@@ -151,9 +190,10 @@ impl<'b, 'l> Rows<'b, 'l> {
         }
     }
 
+    /// Gives the place in the input of a place in the block.
     #[inline]
-    fn offset_bytes(&self) -> u64 {
-        self.block.offset_bytes + u64::try_from(self.at).expect("offsets fit 64 bits")
+    fn offset_of(&self, at: usize) -> u64 {
+        self.block.offset_bytes + u64::try_from(at).expect("offsets fit 64 bits")
     }
 }
 
@@ -162,16 +202,29 @@ impl Iterator for Rows<'_, '_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.path == Path::FastFirst
-            && let Some((transaction, length)) = fast::read(self.block.bytes, self.at, self.layout)
-        {
-            let (line, offset_bytes) = (self.line, self.offset_bytes());
-            self.at += length;
-            self.line += 1;
-            return Some(Ok(Row { transaction, line, offset_bytes, amount_ignored: false }));
+        if self.given == self.run.rows().len() && !self.read_run() {
+            return self.next_odd();
         }
-        self.next_strictly()
+        let plain = &self.run.rows()[self.given];
+        let offset_bytes = self.block.offset_bytes + u64::from(plain.offset);
+        let transaction = plain.transaction();
+        let row = Row { transaction, line: self.line, offset_bytes, amount_ignored: false };
+        self.given += 1;
+        self.line += 1;
+        Some(Ok(row))
     }
+}
+
+/// Reads the line at the start of `bytes`; tells what it means, if it is a transaction, and its
+/// length with its line end.
+pub(crate) fn read_first(bytes: &[u8], layout: &Layout) -> (Option<Transaction>, usize) {
+    if layout.is_plain()
+        && let Some((transaction, length)) = fast::read_one(bytes, layout.limits())
+    {
+        return (Some(transaction), length);
+    }
+    let (line, length) = first_line(bytes);
+    (parse_row(line, layout).ok(), length)
 }
 
 /// Reads one row, without its line end, on the strict path.
