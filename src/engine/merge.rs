@@ -63,6 +63,8 @@ pub(super) struct Merge<'s, 'w> {
     pending: BTreeMap<u64, Pending<'s>>,
     /// The number of the block to write next.
     next: u64,
+    /// Rows given to the sink.
+    reported: u64,
     error: Option<io::Error>,
 }
 
@@ -72,14 +74,14 @@ impl<'s, 'w> Merge<'s, 'w> {
         workers: usize,
         sink: Option<&'w mut dyn RejectSink>,
     ) -> Self {
-        Self { sources, workers, sink, pending: BTreeMap::new(), next: 0, error: None }
+        Self { sources, workers, sink, pending: BTreeMap::new(), next: 0, reported: 0, error: None }
     }
 
-    /// Tells whether the sink took everything.
-    pub(super) fn finish(self) -> Result<(), RunError> {
+    /// Tells how many rows the sink took, unless it failed.
+    pub(super) fn finish(self) -> Result<u64, RunError> {
         match self.error {
             Some(error) => Err(RunError::Rejects(error)),
-            None => Ok(()),
+            None => Ok(self.reported),
         }
     }
 
@@ -94,7 +96,7 @@ impl<'s, 'w> Merge<'s, 'w> {
             let Pending { notice, refused, .. } = pending.remove();
             self.next += 1;
             if let (Some(notice), Some(sink)) = (notice, self.sink.as_mut()) {
-                write_block(notice, refused, self.sources, *sink)?;
+                self.reported += write_block(notice, refused, self.sources, *sink)?;
             }
         }
         Ok(())
@@ -124,18 +126,19 @@ impl<'s> Outbox<Notice<'s>> for Merge<'s, '_> {
     }
 }
 
-/// Writes the refused rows of a block in the order in which they stand.
+/// Writes the refused rows of a block in the order in which they stand; tells how many.
 fn write_block(
     notice: BlockNotice<'_>,
     mut refused: Vec<Refused>,
     sources: &[Source],
     sink: &mut dyn RejectSink,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     let BlockNotice { block, mut line, source, refused: by_reader } = notice;
     let source = &sources[source];
     refused.extend(by_reader);
     refused.sort_unstable_by_key(|row| row.offset);
     let bytes = block.bytes();
+    let count = u64::try_from(refused.len()).expect("64 bits");
     let mut at = 0;
     for Refused { offset, reason } in refused {
         let offset = usize::try_from(offset).expect("an offset into memory");
@@ -145,5 +148,5 @@ fn write_block(
         let legible = read_legible(raw, &source.layout);
         sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
     }
-    Ok(())
+    Ok(count)
 }

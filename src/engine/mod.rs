@@ -76,13 +76,14 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
         Recall::All => TxIds::default(),
     };
     tracing::debug!(elapsed = ?start.elapsed(), "scouted");
-    let (tally, workers) = process(config, &sources, ids, sinks)?;
+    let Processed { tally, workers, reported } = process(config, &sources, ids, sinks)?;
     tracing::debug!(elapsed = ?start.elapsed(), "processed");
     for source in &sources {
         source.check_unchanged()?;
     }
     let worker_count = workers.len();
     let Joined { accounts, totals, applied, refused } = join(workers, &tally)?;
+    check_reported(&refused, reported)?;
     if let Some(expected) = config.expect_rows
         && expected != tally.rows
     {
@@ -130,13 +131,21 @@ fn open(config: &Config, inputs: Vec<Input>) -> Result<Vec<Source>, RunError> {
     Ok(sources)
 }
 
+/// What the pipeline leaves.
+struct Processed {
+    tally: Tally,
+    workers: Vec<WorkerResult>,
+    /// Rows given to the rejects, if there are any.
+    reported: Option<u64>,
+}
+
 /// Runs the pipeline over all sources.
 fn process(
     config: &Config,
     sources: &[Source],
     ids: TxIds,
     sinks: Sinks<'_>,
-) -> Result<(Tally, Vec<WorkerResult>), RunError> {
+) -> Result<Processed, RunError> {
     let shards = config.shards();
     let reporting = sinks.rejects.is_some();
     let workers = (0..shards).map(|_| ShardWorker::new(Shard::new(config.rules), reporting));
@@ -149,9 +158,9 @@ fn process(
     let intake = Intake::new(config, sources, ids, reporting);
     let finished =
         pipeline::run(&settings, workers.collect(), |lanes| intake.run(lanes), &mut merge);
-    merge.finish()?;
+    let reported = Some(merge.finish()?).filter(|_| reporting);
     match (finished.reader, finished.workers) {
-        (Ok(tally), Ok(workers)) => Ok((tally, workers)),
+        (Ok(tally), Ok(workers)) => Ok(Processed { tally, workers, reported }),
         (Err(Halt::Input(error)), _) => Err(error.into()),
         (Err(Halt::Interrupted), _) => Err(RunError::Interrupted),
         (Err(Halt::Stopped), _) | (Ok(_), Err(pipeline::Stopped)) => {
@@ -195,6 +204,15 @@ fn join(workers: Vec<WorkerResult>, tally: &Tally) -> Result<Joined, InvariantEr
         return Err(InvariantError::Rows { rows: tally.rows, accounted });
     }
     Ok(Joined { accounts, totals, applied, refused })
+}
+
+/// Checks that every row that was not applied was reported once, where such rows are.
+fn check_reported(refused: &Counts, reported: Option<u64>) -> Result<(), InvariantError> {
+    let refused = refused.rejected() + refused.malformed();
+    match reported {
+        Some(reported) if reported != refused => Err(InvariantError::Rejects { refused, reported }),
+        _ => Ok(()),
+    }
 }
 
 fn count(length: usize) -> u64 {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::batch::{Batch, Refused};
 use super::merge::Notice;
-use crate::ledger::{Closed, Shard};
+use crate::ledger::{Closed, Shard, Slot};
 use crate::outcome::Reason;
 use crate::pipeline::{Outbox, Stopped, Worker};
 use crate::summary::Counts;
@@ -12,6 +12,8 @@ use crate::summary::Counts;
 /// Owns one shard.
 pub(super) struct ShardWorker<'s> {
     shard: Shard,
+    /// The accounts of the entries of the current batch.
+    slots: Vec<Slot>,
     applied: u64,
     counts: Counts,
     /// The refused rows of the current block, where they are reported.
@@ -32,6 +34,7 @@ impl ShardWorker<'_> {
     pub(super) fn new(shard: Shard, reporting: bool) -> Self {
         Self {
             shard,
+            slots: Vec::new(),
             applied: 0,
             counts: Counts::default(),
             refused: Vec::new(),
@@ -51,8 +54,12 @@ impl<'s> Worker for ShardWorker<'s> {
         batch: &mut Batch,
         outbox: &mut dyn Outbox<Notice<'s>>,
     ) -> Result<(), Stopped> {
-        for entry in &batch.entries {
-            match self.shard.apply(&entry.transaction(), entry.marks) {
+        // All look-ups first: none waits for another, nor for the accounts.
+        let shard = &mut self.shard;
+        self.slots.clear();
+        self.slots.extend(batch.entries.iter().map(|entry| shard.find(&entry.transaction())));
+        for (entry, &slot) in batch.entries.iter().zip(&self.slots) {
+            match self.shard.apply_at(slot, &entry.transaction(), entry.marks) {
                 Ok(()) => self.applied += 1,
                 Err(rejection) => {
                     let reason = Reason::Rejected(rejection);

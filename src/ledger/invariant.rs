@@ -59,6 +59,14 @@ pub enum InvariantError {
         /// What the applied rows amount to.
         expected: Balance,
     },
+    /// A row that was not applied was not reported, or was reported twice.
+    #[error("of {refused} rows not applied, {reported} were reported")]
+    Rejects {
+        /// The rows counted as not applied.
+        refused: u64,
+        /// The rows given to the rejects.
+        reported: u64,
+    },
     /// A row has no outcome, or two.
     #[error("of {rows} rows, {accounted} have an outcome")]
     Rows {

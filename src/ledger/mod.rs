@@ -9,7 +9,7 @@ mod shard;
 mod tx_ids;
 
 pub use invariant::{InvariantError, Totals, check};
-pub use shard::{Closed, Marks, Shard};
+pub use shard::{Closed, Marks, Shard, Slot};
 pub use tx_ids::{Decision, TxIds};
 
 use crate::account::Account;

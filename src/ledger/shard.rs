@@ -65,11 +65,21 @@ enum State {
     ChargedBack,
 }
 
+/// Where the account of a client stands in its shard.
+///
+/// Finding it and applying a transaction to it are two steps, so that the look-ups of a whole batch
+/// can be on their way to memory at once (bench `pipeline`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(Option<u32>);
+
 /// The accounts of some clients and the transactions of theirs that must be remembered.
 #[derive(Debug)]
 pub struct Shard {
     rules: Rules,
-    accounts: HashMap<u64, Account, RandomState>,
+    /// The place of each client's account among `accounts`.
+    slots: HashMap<u64, u32, RandomState>,
+    /// The accounts in the order in which they were opened.
+    accounts: Vec<Account>,
     remembered: HashMap<Reference, Remembered, RandomState>,
     /// The ids decided so far, where they are unique per client only.
     decided: HashSet<Reference, RandomState>,
@@ -90,14 +100,47 @@ impl Shard {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            accounts: HashMap::default(),
+            slots: HashMap::default(),
+            accounts: Vec::new(),
             remembered: HashMap::default(),
             decided: HashSet::default(),
             totals: Totals::default(),
         }
     }
 
+    /// Finds the account of a transaction's client.
+    ///
+    /// A deposit or withdrawal opens it, whatever its outcome will be: where ids are unique over
+    /// all clients, duplicates never come here, and where they are unique per client, a duplicate
+    /// finds the account that the first has opened.
+    ///
+    /// # Panics
+    /// With more than 2³² accounts.
+    #[inline]
+    pub fn find(&mut self, transaction: &Transaction) -> Slot {
+        let client = transaction.client;
+        if !transaction.kind.moves_money() {
+            return Slot(self.slots.get(&client).copied());
+        }
+        let Self { slots, accounts, .. } = self;
+        Slot(Some(*slots.entry(client).or_insert_with(|| {
+            accounts.push(Account::default());
+            u32::try_from(accounts.len() - 1).expect("fewer accounts than 2³²")
+        })))
+    }
+
     /// Applies one transaction of a client of this shard.
+    ///
+    /// # Errors
+    /// As [`Shard::apply_at`].
+    #[inline]
+    pub fn apply(&mut self, transaction: &Transaction, marks: Marks) -> Result<(), Rejection> {
+        let slot = self.find(transaction);
+        self.apply_at(slot, transaction, marks)
+    }
+
+    /// Applies one transaction to the account that [`Shard::find`] has found for it. Transactions
+    /// are applied in the order in which their accounts were found.
     ///
     /// Where ids are unique over all clients, the caller has decided that a deposit or withdrawal
     /// is the first of its id.
@@ -106,13 +149,18 @@ impl Shard {
     /// The first check of the rules that fails; nothing has changed then but that a deposit or
     /// withdrawal may have opened an account.
     #[inline]
-    pub fn apply(&mut self, transaction: &Transaction, marks: Marks) -> Result<(), Rejection> {
+    pub fn apply_at(
+        &mut self,
+        slot: Slot,
+        transaction: &Transaction,
+        marks: Marks,
+    ) -> Result<(), Rejection> {
         match (transaction.kind, transaction.amount) {
-            (Kind::Deposit, Some(amount)) => self.deposit(transaction, amount, marks),
-            (Kind::Withdrawal, Some(amount)) => self.withdraw(transaction, amount, marks),
-            (Kind::Dispute, _) => self.dispute(transaction, marks),
-            (Kind::Resolve, _) => self.resolve(transaction, marks),
-            (Kind::Chargeback, _) => self.charge_back(transaction, marks),
+            (Kind::Deposit, Some(amount)) => self.deposit(slot, transaction, amount, marks),
+            (Kind::Withdrawal, Some(amount)) => self.withdraw(slot, transaction, amount, marks),
+            (Kind::Dispute, _) => self.dispute(slot, transaction, marks),
+            (Kind::Resolve, _) => self.resolve(slot, transaction, marks),
+            (Kind::Chargeback, _) => self.charge_back(slot, transaction, marks),
             (Kind::Deposit | Kind::Withdrawal, None) => {
                 unreachable!("a deposit or withdrawal without an amount")
             }
@@ -121,25 +169,27 @@ impl Shard {
 
     /// Gives the account of a client, if it has been opened.
     pub fn account(&self, client: u64) -> Option<&Account> {
-        self.accounts.get(&client)
+        self.slots.get(&client).map(|&slot| &self.accounts[index(slot)])
     }
 
     /// Closes the shard.
     pub fn close(self) -> Closed {
-        let mut accounts: Vec<_> = self.accounts.into_iter().collect();
-        accounts.sort_unstable_by_key(|&(client, _)| client);
-        Closed { accounts, totals: self.totals }
+        let mut order: Vec<(u64, u32)> = self.slots.into_iter().collect();
+        order.sort_unstable();
+        let account = |(client, slot)| (client, self.accounts[index(slot)]);
+        Closed { accounts: order.into_iter().map(account).collect(), totals: self.totals }
     }
 
     #[inline]
     fn deposit(
         &mut self,
+        slot: Slot,
         row: &Transaction,
         amount: Amount,
         marks: Marks,
     ) -> Result<(), Rejection> {
         self.decide_per_client(row)?;
-        let account = self.accounts.entry(row.client).or_default();
+        let account = &mut self.accounts[opened(slot)];
         check_terminated(marks)?;
         if account.is_locked() && self.rules.locked == Locked::Frozen {
             return Err(Rejection::AccountLocked);
@@ -156,12 +206,13 @@ impl Shard {
     #[inline]
     fn withdraw(
         &mut self,
+        slot: Slot,
         row: &Transaction,
         amount: Amount,
         marks: Marks,
     ) -> Result<(), Rejection> {
         self.decide_per_client(row)?;
-        let account = self.accounts.entry(row.client).or_default();
+        let account = &mut self.accounts[opened(slot)];
         check_terminated(marks)?;
         if account.is_locked() {
             return Err(Rejection::AccountLocked);
@@ -178,9 +229,9 @@ impl Shard {
         Ok(())
     }
 
-    fn dispute(&mut self, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
+    fn dispute(&mut self, slot: Slot, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
         let rules = self.rules;
-        let (account, tx) = self.refer(row, marks)?;
+        let (account, tx) = self.refer(slot, row, marks)?;
         match tx.state {
             State::Withdrawn => return Err(Rejection::NotDisputable),
             State::ChargedBack => return Err(Rejection::ChargedBack),
@@ -199,8 +250,8 @@ impl Shard {
         Ok(())
     }
 
-    fn resolve(&mut self, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
-        let (account, tx) = self.refer(row, marks)?;
+    fn resolve(&mut self, slot: Slot, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
+        let (account, tx) = self.refer(slot, row, marks)?;
         check_disputed(tx.state)?;
         // Decided.
         account.release(tx.amount);
@@ -208,8 +259,13 @@ impl Shard {
         Ok(())
     }
 
-    fn charge_back(&mut self, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
-        let (account, tx) = self.refer(row, marks)?;
+    fn charge_back(
+        &mut self,
+        slot: Slot,
+        row: &Transaction,
+        marks: Marks,
+    ) -> Result<(), Rejection> {
+        let (account, tx) = self.refer(slot, row, marks)?;
         check_disputed(tx.state)?;
         // Decided.
         account.charge_back(tx.amount);
@@ -223,11 +279,12 @@ impl Shard {
     #[inline]
     fn refer(
         &mut self,
+        slot: Slot,
         row: &Transaction,
         marks: Marks,
     ) -> Result<(&mut Account, &mut Remembered), Rejection> {
         check_terminated(marks)?;
-        let account = self.accounts.get_mut(&row.client).ok_or(Rejection::UnknownTx)?;
+        let account = &mut self.accounts[index(slot.0.ok_or(Rejection::UnknownTx)?)];
         if account.is_locked() && self.rules.locked == Locked::Frozen {
             return Err(Rejection::AccountLocked);
         }
@@ -250,6 +307,17 @@ impl Shard {
             TxIdSpace::PerClient => Err(Rejection::DuplicateTx),
         }
     }
+}
+
+#[inline]
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).expect("32 bits fit")
+}
+
+/// The place of an account that a deposit or withdrawal has opened.
+#[inline]
+fn opened(slot: Slot) -> usize {
+    index(slot.0.expect("deposits and withdrawals open accounts"))
 }
 
 #[inline]
