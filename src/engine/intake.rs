@@ -7,7 +7,7 @@ use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Marks, TxIds};
 use crate::outcome::{Reason, Rejection};
-use crate::parser::{Block, Next, Row, RowError, Rows, is_blank};
+use crate::parser::{Block, Next, Row, RowError, Rows, first_line, is_blank};
 use crate::pipeline::{Lanes, Outbox, Stopped};
 use crate::rules::TxIdSpace;
 use crate::summary::Counts;
@@ -270,6 +270,28 @@ fn unterminated_row(bytes: &[u8]) -> Option<u64> {
         return None;
     }
     let start = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-    let is_row = start < bytes.len() && !is_blank(&bytes[start..]);
-    is_row.then(|| u64::try_from(start).expect("64 bits"))
+    let (line, _) = first_line(&bytes[start..]);
+    (!is_blank(line)).then(|| u64::try_from(start).expect("64 bits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A blank last line that ended in CR alone was taken for a row that might have been cut: the
+    /// summary warned of an input that lacks nothing.
+    #[test]
+    fn a_blank_line_cut_after_its_cr_is_no_unterminated_row() {
+        for (bytes, expected) in [
+            (&b"deposit,1,1,1\n\r"[..], None),
+            (b"deposit,1,1,1\n \t\r", None),
+            (b"\r", None),
+            (b"deposit,1,1,1\n", None),
+            (b"deposit,1,1,1\r", Some(0)),
+            (b"deposit,1,1,1\n\r\r", Some(14)),
+            (b"deposit,1,1,1\nd", Some(14)),
+        ] {
+            assert_eq!(unterminated_row(bytes), expected, "{}", bytes.escape_ascii());
+        }
+    }
 }
