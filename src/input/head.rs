@@ -27,14 +27,6 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Finds the head in the first bytes of an input; `is_all` says that there are no more.
-    pub(super) fn find_in(bytes: &[u8], is_all: bool, opening: &Opening) -> Result<Self, Fault> {
-        match Self::look(bytes, is_all, opening)? {
-            Some(head) => Ok(head),
-            None => Err(FormatError::NoHeader.into()),
-        }
-    }
-
     /// Looks for the head; `None` asks for more bytes.
     fn look(bytes: &[u8], is_all: bool, opening: &Opening) -> Result<Option<Self>, Fault> {
         if bytes.is_empty() && is_all {

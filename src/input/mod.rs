@@ -138,13 +138,7 @@ impl Source {
             Origin::Path(path) => open_path(name, &path, opening),
             Origin::Stdin => open_stdin(name, opening),
             Origin::Reader(reader) => open_stream(name, reader, None, opening),
-            Origin::Bytes(bytes) => {
-                if signature::compression(&bytes).is_some() {
-                    return open_stream(name, Box::new(Cursor::new(bytes)), None, opening);
-                }
-                let head = Head::find_in(&bytes, true, opening).map_err(|error| error.of(&name))?;
-                Ok(Self::new(name, head, Content::Memory(bytes), None))
-            }
+            Origin::Bytes(bytes) => open_bytes(name, bytes, opening),
         };
         opened.map(|source| Self { label, ..source })
     }
@@ -243,6 +237,15 @@ fn open_regular(
     let content = Content::of_file(file, len, opening.io);
     let head = head::of_content(&content, opening).map_err(|error| error.of(&name))?;
     Ok(Source::new(name, head, content, Some(watch)))
+}
+
+fn open_bytes(name: String, bytes: Vec<u8>, opening: &Opening) -> Result<Source, InputError> {
+    if signature::compression(&bytes).is_some() {
+        return open_stream(name, Box::new(Cursor::new(bytes)), None, opening);
+    }
+    let content = Content::Memory(bytes);
+    let head = head::of_content(&content, opening).map_err(|error| error.of(&name))?;
+    Ok(Source::new(name, head, content, None))
 }
 
 /// Opens standard input; a regular file given with `<` is as good as one given by name.
