@@ -1,1 +1,552 @@
 //! The two paths against one table of rows, and against each other on any bytes.
+
+use super::*;
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::amount::Amount;
+use crate::transaction::Kind;
+
+use Malformation as M;
+
+/// What a row must become.
+type Expected = Result<Transaction, Malformation>;
+
+/// More rows than the window of the fast path takes.
+const PADDING: &str = "deposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\n";
+
+fn deposit(client: u64, tx: u64, units: u64) -> Expected {
+    Ok(Transaction::deposit(client, tx, Amount::from_units(units).unwrap()))
+}
+
+fn withdrawal(client: u64, tx: u64, units: u64) -> Expected {
+    Ok(Transaction::withdrawal(client, tx, Amount::from_units(units).unwrap()))
+}
+
+fn dispute(client: u64, tx: u64) -> Expected {
+    Ok(Transaction::dispute(client, tx))
+}
+
+/// Blanks, quotes, and how many fields there are.
+fn shapes() -> Vec<(&'static [u8], Expected)> {
+    vec![
+        (b"deposit,1,2,1.5", deposit(1, 2, 15_000)),
+        (b"withdrawal,1,2,1.5", withdrawal(1, 2, 15_000)),
+        (b"dispute,1,2,", dispute(1, 2)),
+        (b"resolve,1,2,", Ok(Transaction::resolve(1, 2))),
+        (b"chargeback,1,2,", Ok(Transaction::chargeback(1, 2))),
+        (b" deposit\t,  1,2 , \t1.5\t", deposit(1, 2, 15_000)),
+        (b"deposit,1,2,1.5 ", deposit(1, 2, 15_000)),
+        (b"deposit,1 ,2,1.5", deposit(1, 2, 15_000)),
+        (b"dispute,1,2", dispute(1, 2)),
+        (b"dispute,1,2 ", dispute(1, 2)),
+        (b"dispute,1,2, \t", dispute(1, 2)),
+        (b"dispute,1,2,\"\"", dispute(1, 2)),
+        (b"dispute,1,2,5", dispute(1, 2)),
+        (b"dispute,1,2,-x", dispute(1, 2)),
+        (b"deposit,1", Err(M::TooFewFields)),
+        (b"deposit", Err(M::TooFewFields)),
+        (b"dispute,1", Err(M::TooFewFields)),
+        (b"x", Err(M::TooFewFields)),
+        (b"\0", Err(M::TooFewFields)),
+        (b"type,client", Err(M::TooFewFields)),
+        (b"deposit,1,2,1.5,x", Err(M::TooManyFields)),
+        (b"dispute,1,2,,5", Err(M::TooManyFields)),
+        (b"deposit,1,2,1.5,\" \",0", Err(M::TooManyFields)),
+        (b"type,client,tx,amount,x", Err(M::TooManyFields)),
+        (b"deposit,1,2,1,000.00", Err(M::TooManyFields)),
+        (b"deposit,1,2,1.5,", deposit(1, 2, 15_000)),
+        (b"deposit,1,2,1.5,, ,\"\"", deposit(1, 2, 15_000)),
+        (b"dispute,1,2,,", dispute(1, 2)),
+        (b"\"deposit\",\"1\",\"2\",\"1.5\"", deposit(1, 2, 15_000)),
+        (b" \"deposit\" ,\" 1\t\",\"2\",\t\"1.5\"", deposit(1, 2, 15_000)),
+        (b"deposit,1,2,\"1,000.00\"", Err(M::BadAmount)),
+        (b"deposit,\"1,0\",2,1", Err(M::BadClient)),
+        (b"\"deposit,1,2,1.5", Err(M::BadQuoting)),
+        (b"deposit,1,2,\"1.5", Err(M::BadQuoting)),
+        (b"deposit,1,2,1.5\"", Err(M::BadQuoting)),
+        (b"deposit,1,2,\"1\"\"5\"", Err(M::BadQuoting)),
+        (b"deposit,1,\"2\"3,1", Err(M::BadQuoting)),
+        (b"depo\"sit,1,2,1", Err(M::BadQuoting)),
+        (b"x,\"", Err(M::BadQuoting)),
+        (b"deposit,1,2,1.5\0", Err(M::BadAmount)),
+        (b"deposit,1,2\0,1.5", Err(M::BadTx)),
+        (b"deposit\0,1,2,1.5", Err(M::UnknownType)),
+        (b"deposit,\xff,2,1.5", Err(M::BadClient)),
+        (b"deposit,1,2,\xc3\x28", Err(M::BadAmount)),
+        (b"d\xe9posit,1,2,1", Err(M::UnknownType)),
+        (b"deposit,1,2,\xef\xbc\x91", Err(M::BadAmount)),
+        (b"deposit,\xd9\xa1,2,1", Err(M::BadClient)),
+        (b"deposit,1,2,\xe2\x80\xae1", Err(M::BadAmount)),
+        (b"deposit,1,2,\x1b[31m1", Err(M::BadAmount)),
+        (b"deposit,1,2,\xc2\xa01", Err(M::BadAmount)),
+        (b"=cmd|' /C calc'!A0,1,2,1", Err(M::UnknownType)),
+        (b"deposit,1,2,=1+1", Err(M::BadAmount)),
+        (b",,,", Err(M::UnknownType)),
+        (b",,", Err(M::UnknownType)),
+        (b",", Err(M::TooFewFields)),
+        (b"\"\"", Err(M::TooFewFields)),
+        (b"type,client,tx,amount", Err(M::HeaderRow)),
+        (b" TYPE,\"client\",Tx,amount,", Err(M::HeaderRow)),
+        (b"client,type,tx,amount", Err(M::UnknownType)),
+        (b"type,client,tx", Err(M::UnknownType)),
+    ]
+}
+
+/// Types and ids.
+fn names() -> Vec<(&'static [u8], Expected)> {
+    vec![
+        (b"refund,1,2,1", Err(M::UnknownType)),
+        (b",1,2,1", Err(M::UnknownType)),
+        (b"Deposit,1,2,1", Err(M::UnknownType)),
+        (b"DEPOSIT,1,2,1", Err(M::UnknownType)),
+        (b"Dispute,1,2,", Err(M::UnknownType)),
+        (b"withdraw,1,2,1", Err(M::UnknownType)),
+        (b"withdrawals,1,2,1", Err(M::UnknownType)),
+        (b"deposi,1,2,1", Err(M::UnknownType)),
+        (b"deposits,1,2,1", Err(M::UnknownType)),
+        (b"chargebacks,1,2,", Err(M::UnknownType)),
+        (b"charge,1,2,", Err(M::UnknownType)),
+        (b"chargeback ,1,2,", Ok(Transaction::chargeback(1, 2))),
+        (b"deposit,65536,2,1", deposit(65_536, 2, 10_000)),
+        (b"deposit,4294967296,2,1", deposit(4_294_967_296, 2, 10_000)),
+        (b"deposit,18446744073709551615,2,1", deposit(u64::MAX, 2, 10_000)),
+        (b"deposit,18446744073709551616,2,1", Err(M::BadClient)),
+        (b"deposit,99999999999999999999,2,1", Err(M::BadClient)),
+        (b"deposit,-1,2,1", Err(M::BadClient)),
+        (b"deposit,+1,2,1", Err(M::BadClient)),
+        (b"deposit,007,08,1", deposit(7, 8, 10_000)),
+        (b"deposit,0000000000000000000000007,8,1", deposit(7, 8, 10_000)),
+        (b"deposit,1,00000000,1", deposit(1, 0, 10_000)),
+        (b"deposit,0,2,1", deposit(0, 2, 10_000)),
+        (b"dispute,0,0,", dispute(0, 0)),
+        (b"deposit,1,0,1", deposit(1, 0, 10_000)),
+        (b"deposit,1,18446744073709551615,1", deposit(1, u64::MAX, 10_000)),
+        (b"dispute,18446744073709551615,18446744073709551615", dispute(u64::MAX, u64::MAX)),
+        (b"deposit,1,18446744073709551616,1", Err(M::BadTx)),
+        (b"dispute,1,18446744073709551616,", Err(M::BadTx)),
+        (b"deposit,1.0,2,1", Err(M::BadClient)),
+        (b"deposit,0x10,2,1", Err(M::BadClient)),
+        (b"deposit,1_000,2,1", Err(M::BadClient)),
+        (b"deposit,1e3,2,1", Err(M::BadClient)),
+        (b"deposit,1 0,2,1", Err(M::BadClient)),
+        (b"deposit,1,2.0,1", Err(M::BadTx)),
+        (b"deposit,1,0x2,1", Err(M::BadTx)),
+        (b"deposit,1,2_0,1", Err(M::BadTx)),
+        (b"deposit,1,2e3,1", Err(M::BadTx)),
+        (b"deposit,1,-2,1", Err(M::BadTx)),
+        (b"deposit,1,+2,1", Err(M::BadTx)),
+        (b"deposit,,2,1", Err(M::BadClient)),
+        (b"deposit,1,,1", Err(M::BadTx)),
+        (b"dispute,,2", Err(M::BadClient)),
+        (b"dispute,1,", Err(M::BadTx)),
+        (b"deposit,111111111111111111111,2,1", Err(M::BadClient)),
+        (b"deposit,1,111111111111111111111,1", Err(M::BadTx)),
+        (b"deposit,12345678,123456789,1", deposit(12_345_678, 123_456_789, 10_000)),
+        (b"refund,x,y,z", Err(M::UnknownType)),
+        (b"deposit,x,y,z", Err(M::BadClient)),
+        (b"deposit,1,y,z", Err(M::BadTx)),
+    ]
+}
+
+/// Amounts of a deposit of client 1 with id 2.
+fn amounts() -> Vec<(&'static str, Result<u64, Malformation>)> {
+    vec![
+        ("1", Ok(10_000)),
+        ("1.5", Ok(15_000)),
+        ("1.0000", Ok(10_000)),
+        ("1.2345", Ok(12_345)),
+        ("12345678", Ok(123_456_780_000)),
+        ("123456789.1", Ok(1_234_567_891_000)),
+        ("0.0001", Ok(1)),
+        (".5", Ok(5_000)),
+        ("5.", Ok(50_000)),
+        (".", Err(M::BadAmount)),
+        ("0.00005", Err(M::TooPrecise)),
+        ("1.00001", Err(M::TooPrecise)),
+        ("1.00000", Ok(10_000)),
+        ("1.0000000000000000000000", Ok(10_000)),
+        ("0", Err(M::ZeroAmount)),
+        ("0.0000", Err(M::ZeroAmount)),
+        (".0", Err(M::ZeroAmount)),
+        ("0.000000", Err(M::ZeroAmount)),
+        ("-1", Err(M::NegativeAmount)),
+        ("-0", Err(M::NegativeAmount)),
+        ("-.5", Err(M::NegativeAmount)),
+        ("-", Err(M::BadAmount)),
+        ("+1", Err(M::BadAmount)),
+        ("1e3", Err(M::BadAmount)),
+        ("1E3", Err(M::BadAmount)),
+        ("nan", Err(M::BadAmount)),
+        ("inf", Err(M::BadAmount)),
+        ("$1", Err(M::BadAmount)),
+        ("1 USD", Err(M::BadAmount)),
+        ("1 000", Err(M::BadAmount)),
+        ("1_000", Err(M::BadAmount)),
+        ("1'000", Err(M::BadAmount)),
+        ("1.2.3", Err(M::BadAmount)),
+        ("0x1", Err(M::BadAmount)),
+        ("1.5x", Err(M::BadAmount)),
+        ("1.x", Err(M::BadAmount)),
+        ("999999999999999999999999999999", Err(M::AmountTooLarge)),
+        ("922337203685477.5807", Ok(u64::MAX >> 1)),
+        ("922337203685477.58070", Ok(u64::MAX >> 1)),
+        ("00000000922337203685477.5807", Ok(u64::MAX >> 1)),
+        ("922337203685477.5808", Err(M::AmountTooLarge)),
+        ("922337203685478", Err(M::AmountTooLarge)),
+        ("1844674407370955.1616", Err(M::AmountTooLarge)),
+        ("18446744073709551616", Err(M::AmountTooLarge)),
+        ("18446744073709551617.0001", Err(M::AmountTooLarge)),
+        ("", Err(M::MissingAmount)),
+        (" ", Err(M::MissingAmount)),
+        ("\"\"", Err(M::MissingAmount)),
+    ]
+}
+
+/// The whole table.
+fn table() -> Vec<(Vec<u8>, Expected)> {
+    let given = shapes().into_iter().chain(names()).map(|(row, it)| (row.to_vec(), it));
+    let mut table: Vec<_> = given.collect();
+    for (text, expected) in amounts() {
+        let row = format!("deposit,1,2,{text}").into_bytes();
+        table.push((row, expected.and_then(|units| deposit(1, 2, units))));
+        let row = format!("withdrawal,1,2,{text}").into_bytes();
+        table.push((row, expected.and_then(|units| withdrawal(1, 2, units))));
+    }
+    table.push((b"deposit,1,2".to_vec(), Err(M::MissingAmount)));
+    let zeros = |count: usize| format!("deposit,1,2,{}1", "0".repeat(count)).into_bytes();
+    table.push((zeros(500), deposit(1, 2, 10_000)));
+    table.push((zeros(MAX_ROW_BYTES - 13), deposit(1, 2, 10_000)));
+    table.push((zeros(MAX_ROW_BYTES - 12), Err(M::RowTooLong)));
+    let blanks = |count: usize| format!("deposit,1,2,1{}", " ".repeat(count)).into_bytes();
+    table.push((blanks(MAX_ROW_BYTES - 13), deposit(1, 2, 10_000)));
+    table.push((blanks(MAX_ROW_BYTES - 12), Err(M::RowTooLong)));
+    table.push((vec![b' '; MAX_ROW_BYTES + 1], Err(M::RowTooLong)));
+    table.push((vec![b'"'; MAX_ROW_BYTES + 1], Err(M::RowTooLong)));
+    table.push((vec![0; 10 * MAX_ROW_BYTES], Err(M::RowTooLong)));
+    table
+}
+
+/// All that a reader of rows says of a block.
+#[derive(Debug, PartialEq)]
+struct Said {
+    rows: Vec<Result<Row, RowError>>,
+    blank_lines: u64,
+    next_line: u64,
+    consumed_bytes: usize,
+}
+
+fn hear(mut rows: Rows<'_, '_>) -> Said {
+    Said {
+        rows: rows.by_ref().collect(),
+        blank_lines: rows.blank_lines(),
+        next_line: rows.next_line(),
+        consumed_bytes: rows.consumed_bytes(),
+    }
+}
+
+fn meaning(row: Result<Row, RowError>) -> Expected {
+    row.map(|row| row.transaction).map_err(|error| error.kind)
+}
+
+#[test]
+fn every_row_of_the_table_means_the_same_wherever_it_stands() {
+    let layout = Layout::default();
+    for (row, expected) in table() {
+        assert_eq!(parse_row(&row, &layout), expected, "{}", row.escape_ascii());
+        for end in ["", "\n", "\r\n", &["\n", PADDING].concat(), &["\r\n", PADDING].concat()] {
+            let bytes = [b"dispute,7,7\n\n", &row[..], end.as_bytes()].concat();
+            let block = Block { bytes: &bytes, offset_bytes: 1000, line: 10 };
+            for rows in [Rows::new(block, &layout), Rows::strict(block, &layout)] {
+                let said = hear(rows);
+                let mut rows = said.rows.into_iter();
+                assert_eq!(rows.next().map(meaning), Some(dispute(7, 7)));
+                let place = match rows.next().unwrap() {
+                    Ok(Row { transaction, line, offset_bytes, .. }) => {
+                        assert_eq!(Ok(transaction), expected, "{}", bytes.escape_ascii());
+                        (line, offset_bytes)
+                    }
+                    Err(RowError { kind, line, offset_bytes }) => {
+                        assert_eq!(Err(kind), expected, "{}", bytes.escape_ascii());
+                        (line, offset_bytes)
+                    }
+                };
+                assert_eq!(place, (12, 1013));
+                assert!(rows.all(|row| meaning(row) == deposit(8, 8, 80_000)));
+                assert_eq!((said.blank_lines, said.consumed_bytes), (1, bytes.len()));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_has_every_malformation() {
+    let found: BTreeSet<_> = table().into_iter().filter_map(|(_, it)| it.err()).collect();
+    assert_eq!(found, Malformation::ALL.into());
+}
+
+#[test]
+fn only_one_cr_belongs_to_a_line_end() {
+    let layout = Layout::default();
+    for (row, expected) in [
+        ("deposit,1,2,1\r", Err(M::BadAmount)),
+        ("deposit,1,2,1.5\r", Err(M::BadAmount)),
+        ("dispute,1,2\r", Err(M::BadTx)),
+        ("dispute,1,2,\r", dispute(1, 2)),
+        ("\r", Err(M::TooFewFields)),
+        ("deposit\r,1,2,1", Err(M::UnknownType)),
+    ] {
+        assert_eq!(parse_row(row.as_bytes(), &layout), expected, "{row:?}");
+        for padding in ["", PADDING] {
+            let text = [row, "\r\n", padding].concat();
+            let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
+            let row = Rows::new(block, &layout).next().map(meaning);
+            assert_eq!(row, Some(expected), "{text:?}");
+            assert_eq!(Rows::strict(block, &layout).next().map(meaning), row);
+        }
+    }
+}
+
+#[test]
+fn ignored_amounts_are_marked_on_both_paths() {
+    let layout = Layout::default();
+    for (row, expected) in [
+        ("dispute,1,2", false),
+        ("dispute,1,2,", false),
+        ("dispute,1,2, \t", false),
+        ("dispute,1,2,\"\"", false),
+        ("dispute,1,2,0", true),
+        ("resolve,1,2,1.5", true),
+        ("chargeback,1,2,x", true),
+        ("deposit,1,2,1", false),
+    ] {
+        let text = [row, "\n", PADDING].concat();
+        let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
+        for mut rows in [Rows::new(block, &layout), Rows::strict(block, &layout)] {
+            assert_eq!(rows.next().unwrap().unwrap().amount_ignored, expected, "{row}");
+        }
+    }
+}
+
+#[test]
+fn columns_are_read_where_the_header_names_them() {
+    let header = |line: &str, extra| {
+        Layout::from_header(line.as_bytes(), extra, IdLimits { max_client: 9, max_tx: 99 }).unwrap()
+    };
+    let reordered = header("amount,tx,client,type", ExtraColumns::Refuse);
+    let extra = header("memo,type,client,tx,note,amount", ExtraColumns::Ignore);
+    let plain = header("type,client,tx,amount", ExtraColumns::Refuse);
+    for (layout, row, expected) in [
+        (&reordered, "1.5,99,9,deposit", deposit(9, 99, 15_000)),
+        (&reordered, "1.5,100,9,deposit", Err(M::BadTx)),
+        (&reordered, "1.5,99,10,deposit", Err(M::BadClient)),
+        (&reordered, "1.5,99,9", Err(M::TooFewFields)),
+        (&reordered, ",1,2,dispute", dispute(2, 1)),
+        (&reordered, "deposit,1,2,1.5", Err(M::UnknownType)),
+        (&reordered, "AMOUNT,tx,client,type", Err(M::HeaderRow)),
+        (&extra, "\"a,b\",deposit,1,2,,1", deposit(1, 2, 10_000)),
+        (&extra, ",dispute,1,2", dispute(1, 2)),
+        (&extra, ",deposit,1,2,note", Err(M::MissingAmount)),
+        (&extra, ",deposit,1", Err(M::TooFewFields)),
+        (&extra, "\"a,deposit,1,2,,1", Err(M::BadQuoting)),
+        (&plain, "deposit,9,99,1", deposit(9, 99, 10_000)),
+        (&plain, "deposit,10,99,1", Err(M::BadClient)),
+        (&plain, "deposit,9,100,1", Err(M::BadTx)),
+        (&plain, "dispute,10,100,", Err(M::BadClient)),
+    ] {
+        assert_eq!(parse_row(row.as_bytes(), layout), expected, "{row}");
+        let text = [row, "\n", PADDING].concat();
+        let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
+        assert_eq!(Rows::new(block, layout).next().map(meaning), Some(expected), "{row}");
+    }
+}
+
+/// Pieces of rows, odd ones among them.
+fn field() -> impl Strategy<Value = Vec<u8>> {
+    let kinds = Kind::ALL.map(Kind::name).to_vec();
+    let odd = ["", "Deposit", "withdraw", "type", "client", "tx", "amount", "-", ".", "1e3", "\""];
+    let edges = ["18446744073709551615", "18446744073709551616", "922337203685477.5807"];
+    prop_oneof![
+        6 => select(kinds).prop_map(|it| it.as_bytes().to_vec()),
+        6 => "[0-9]{1,9}".prop_map(String::into_bytes),
+        2 => "[0-9]{8,22}".prop_map(String::into_bytes),
+        4 => r"[0-9]{0,16}\.[0-9]{0,6}".prop_map(String::into_bytes),
+        2 => select(odd.to_vec()).prop_map(|it| it.as_bytes().to_vec()),
+        1 => select(edges.to_vec()).prop_map(|it| it.as_bytes().to_vec()),
+        1 => "[ \t]{0,2}\"?[ \t]?[0-9a-z]{0,3}\"?[ \t]{0,2}".prop_map(String::into_bytes),
+    ]
+}
+
+/// A row in the plain spelling.
+fn plain_row() -> impl Strategy<Value = (Transaction, Vec<u8>)> {
+    let id = prop_oneof![0..100_u64, 0..u64::from(u32::MAX), 0..10_000_000_000_000_000_u64];
+    let client = 0..=u64::from(u32::MAX);
+    let units = prop_oneof![1..1_000_000_u64, 1..=u64::MAX >> 1, Just(u64::MAX >> 1)];
+    (select(Kind::ALL.to_vec()), client, id, units, any::<bool>(), any::<bool>()).prop_map(
+        |(kind, client, tx, units, is_short, has_cr)| {
+            let amount = Amount::from_units(units).filter(|_| kind.moves_money());
+            let text = match amount {
+                Some(amount) if is_short => {
+                    let text = amount.to_string();
+                    format!(",{}", text.trim_end_matches('0').trim_end_matches('.'))
+                }
+                Some(amount) => format!(",{amount}"),
+                None => String::from(if is_short { "" } else { "," }),
+            };
+            let end = if has_cr { "\r\n" } else { "\n" };
+            let row = format!("{},{client},{tx}{text}{end}", kind.name());
+            (Transaction { client, tx, amount, kind }, row.into_bytes())
+        },
+    )
+}
+
+/// A row, plain or nearly so, with its line end.
+fn near_row() -> impl Strategy<Value = Vec<u8>> {
+    let ends = select(vec!["\n", "\n", "\r\n", "\r\r\n", "\n\n", " \n", ",\n", ""]);
+    let pieces = (vec(field(), 1..6), ends)
+        .prop_map(|(fields, end)| [&fields.join(&b","[..])[..], end.as_bytes()].concat());
+    let bytes = select(b"\0\r\n\t \",.-+059duvk\xff\x80/:".to_vec());
+    let spoiled = (plain_row(), any::<prop::sample::Index>(), bytes, 0..3).prop_map(
+        |((_, mut row), at, byte, how)| {
+            let at = at.index(row.len());
+            match how {
+                0 => row[at] = byte,
+                1 => row.insert(at, byte),
+                _ => drop(row.remove(at)),
+            }
+            row
+        },
+    );
+    prop_oneof![
+        4 => plain_row().prop_map(|(_, row)| row),
+        4 => spoiled,
+        3 => pieces,
+        1 => Just(b"\n".to_vec()),
+    ]
+}
+
+fn near_rows() -> impl Strategy<Value = Vec<u8>> {
+    vec(near_row(), 0..12).prop_map(|rows| rows.concat())
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let byte =
+        prop_oneof![3 => select(b"deposit,withdrawal,1.5\n\r\" \t".to_vec()), 1 => any::<u8>()];
+    vec(byte, 0..300)
+}
+
+fn any_layout() -> impl Strategy<Value = Layout> {
+    let layouts = [
+        ("type,client,tx,amount", IdLimits::default()),
+        ("type,client,tx,amount,", IdLimits::default()),
+        ("type,client,tx,amount", IdLimits { max_client: 65_535, max_tx: 4_294_967_295 }),
+        ("tx,amount,client,type", IdLimits::default()),
+        ("type,client,tx,amount,memo", IdLimits { max_client: 9, max_tx: 9 }),
+    ];
+    let layouts = layouts.map(|(line, limits)| {
+        Layout::from_header(line.as_bytes(), ExtraColumns::Ignore, limits).unwrap()
+    });
+    // The plain layout, which has a fast path, more often than the others.
+    let [plain, ..] = layouts.clone();
+    prop_oneof![Just(plain), select(layouts.to_vec())]
+}
+
+/// The rows of `bytes` given block by block, each block ending at a newline that `cuts` chooses.
+fn hear_in_blocks(bytes: &[u8], cuts: &[bool], layout: &Layout) -> Said {
+    let mut said = Said { rows: Vec::new(), blank_lines: 0, next_line: 1, consumed_bytes: 0 };
+    let mut cuts = cuts.iter().copied().cycle();
+    let mut start = 0;
+    let newlines = (0..bytes.len()).filter(|&at| bytes[at] == b'\n').map(|at| at + 1);
+    let ends: Vec<_> = newlines.filter(|_| cuts.next() == Some(true)).collect();
+    for end in ends.into_iter().chain([bytes.len()]) {
+        let offset_bytes = u64::try_from(start).unwrap();
+        let block = Block { bytes: &bytes[start..end], offset_bytes, line: said.next_line };
+        let more = hear(Rows::new(block, layout));
+        said.rows.extend(more.rows);
+        said.blank_lines += more.blank_lines;
+        said.next_line = more.next_line;
+        said.consumed_bytes += more.consumed_bytes;
+        start = end;
+    }
+    said
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    #[test]
+    fn both_paths_say_the_same_of_any_bytes(
+        bytes in prop_oneof![2 => near_rows(), 1 => any_bytes()],
+        layout in any_layout(),
+        line in 1..1_000_000_u64,
+        offset_bytes in 0..u64::MAX >> 1,
+    ) {
+        let block = Block { bytes: &bytes, offset_bytes, line };
+        let said = hear(Rows::new(block, &layout));
+        prop_assert_eq!(&said, &hear(Rows::strict(block, &layout)));
+        prop_assert_eq!(said.consumed_bytes, bytes.len());
+    }
+
+    #[test]
+    fn blocks_say_the_same_as_the_whole(
+        bytes in prop_oneof![2 => near_rows(), 1 => any_bytes()],
+        layout in any_layout(),
+        cuts in vec(any::<bool>(), 1..16),
+    ) {
+        let whole = hear(Rows::new(Block { bytes: &bytes, offset_bytes: 0, line: 1 }, &layout));
+        prop_assert_eq!(hear_in_blocks(&bytes, &cuts, &layout), whole);
+    }
+
+    #[test]
+    fn rows_are_what_their_lines_are_one_by_one(
+        bytes in prop_oneof![2 => near_rows(), 1 => any_bytes()],
+        layout in any_layout(),
+    ) {
+        let rows = Rows::new(Block { bytes: &bytes, offset_bytes: 0, line: 1 }, &layout);
+        let rows: Vec<_> = rows.map(meaning).collect();
+        let mut rest = &bytes[..];
+        let mut expected = Vec::new();
+        while !rest.is_empty() {
+            let (line, length) = first_line(rest);
+            rest = &rest[length..];
+            if !is_blank(line) {
+                expected.push(parse_row(line, &layout));
+            }
+        }
+        prop_assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn what_is_legible_of_a_row_is_what_it_means(
+        bytes in prop_oneof![2 => near_row(), 1 => any_bytes()],
+        layout in any_layout(),
+    ) {
+        let (line, _) = first_line(&bytes);
+        let Legible { kind, client, tx, amount } = read_legible(line, &layout);
+        if let Ok(transaction) = parse_row(line, &layout) {
+            let legible = (kind, client, tx, amount);
+            let Transaction { kind, client, tx, amount } = transaction;
+            prop_assert_eq!(legible, (Some(kind), Some(client), Some(tx), amount));
+        }
+    }
+
+    /// With a client of 32 bits, an id below 10^16 and any amount, a row fits the window.
+    #[test]
+    fn plain_rows_take_the_fast_path((transaction, row) in plain_row()) {
+        let bytes = [&row[..], PADDING.as_bytes()].concat();
+        let layout = Layout::default();
+        prop_assert_eq!(fast::read(&bytes, 0, &layout), Some((transaction, row.len())));
+    }
+
+    #[test]
+    fn headers_of_any_bytes_are_read_or_refused(bytes in any_bytes()) {
+        let (line, _) = first_line(&bytes);
+        let header = Layout::from_header(line, ExtraColumns::Ignore, IdLimits::default());
+        if let Ok(layout) = header {
+            prop_assert_eq!(parse_row(line, &layout), Err(M::HeaderRow));
+        }
+    }
+}
