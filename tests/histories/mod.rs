@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use millrace::rules::{Locked, Permission, Rules, TxIdSpace};
 
 use crate::model::Flags;
-use dice::Dice;
+pub(crate) use dice::Dice;
 use spelling::Spelling;
 
 const LARGEST_AMOUNT: i128 = 9_223_372_036_854_775_807;

@@ -93,6 +93,10 @@ impl Spelling {
             _ => {
                 bytes.extend(dice.pick(self.line_ends).as_bytes());
                 self.write_blank_lines(dice, &mut bytes);
+                if dice.one_in(16) {
+                    // A blank line, too, may lack its newline.
+                    bytes.extend(dice.pick(&["\r", " ", "\t\r"]).as_bytes());
+                }
             }
         }
         bytes

@@ -1,0 +1,367 @@
+//! The engine against the reference model: the same histories, every way to run them, every row's
+//! outcome and every byte of the output.
+//!
+//! A difference is cut down to the fewest lines that still show it before it is reported.
+
+mod histories;
+mod model;
+
+use std::fs;
+use std::io::{self, Cursor, Read, Write};
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::thread;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use millrace::amount::Amount;
+use millrace::input::Io;
+use millrace::ledger::{Ledger, check};
+use millrace::outcome::Reason;
+use millrace::output::balances;
+use millrace::output::rejects::{RejectedRow, RejectsWriter};
+use millrace::parser::ExtraColumns;
+use millrace::rules::{Rules, TxIdSpace};
+use millrace::transaction::{Kind, Transaction};
+use millrace::{Config, Input, Recall, Sinks, Threads};
+
+use histories::{Dice, History};
+
+const HISTORIES: u64 = 100_000;
+const THREADS: u64 = 2;
+
+/// What a run says, in the terms that the engine and the model share.
+#[derive(Debug, PartialEq)]
+struct Findings {
+    balances: String,
+    /// Input, line and reason of every row that was not applied; the others were.
+    refused: Vec<(usize, u64, Reason)>,
+    /// The rejects file of a single input.
+    rejects: Option<String>,
+    rows: u64,
+    applied: u64,
+    blank_lines: u64,
+    ignored_amounts: u64,
+    accounts: usize,
+    bytes: usize,
+    /// The inputs whose last row lacks its newline.
+    unterminated: Vec<usize>,
+}
+
+/// How the engine gets an input.
+#[derive(Clone, Copy, Debug)]
+enum Feed {
+    Bytes,
+    /// A stream that gives at most this many bytes at a time.
+    Stream(usize),
+    Gzip,
+    File,
+}
+
+/// A way to run a history.
+#[derive(Debug)]
+struct Way {
+    config: Config,
+    feed: Feed,
+}
+
+impl Way {
+    fn draw(dice: &mut Dice, history: &History) -> Self {
+        let extra = history.flags.ignore_extra_columns;
+        let workers = dice.pick(&[1, 1, 2, 3, 7]);
+        let config = Config {
+            rules: history.rules,
+            extra_columns: if extra { ExtraColumns::Ignore } else { ExtraColumns::Refuse },
+            strict: history.flags.strict,
+            workers: NonZeroUsize::new(workers),
+            batch_rows: dice.pick(&[1, 2, 3, Config::BATCH_ROWS]),
+            queue_batches: dice.pick(&[1, 2, Config::QUEUE_BATCHES]),
+            block_bytes: dice.pick(&[1, 2, 17, 64, Config::BLOCK_BYTES, Config::BLOCK_BYTES]),
+            io: dice.pick(&[Io::Map, Io::Read]),
+            threads: if dice.one_in(20) { Threads::Always } else { Threads::Never },
+            recall: dice.pick(&[Recall::Named, Recall::All]),
+            ..Config::default()
+        };
+        let feed = match dice.below(50) {
+            0 => Feed::File,
+            1 => Feed::Gzip,
+            2..12 => Feed::Stream(dice.pick(&[1, 2, 100])),
+            _ => Feed::Bytes,
+        };
+        Self { config, feed }
+    }
+
+    /// Makes the inputs, and the labels that their rejects will carry.
+    fn inputs(&self, inputs: &[Vec<u8>], folder: &Path) -> (Vec<Input>, Vec<Vec<u8>>) {
+        let make = |(index, bytes): (usize, &Vec<u8>)| {
+            let name = index.to_string();
+            let label = name.clone().into_bytes();
+            match self.feed {
+                Feed::Bytes => (Input::bytes(name, bytes.clone()), label),
+                Feed::Gzip => (Input::bytes(name, gzip(bytes)), label),
+                Feed::Stream(most) => {
+                    let reader = Trickle { bytes: Cursor::new(bytes.clone()), most };
+                    (Input::reader(name, reader), label)
+                }
+                Feed::File => {
+                    let path = folder.join(name);
+                    fs::write(&path, bytes).expect("a file for an input");
+                    let label = path.to_str().expect("ASCII").as_bytes().to_vec();
+                    (Input::path(path), label)
+                }
+            }
+        };
+        inputs.iter().enumerate().map(make).unzip()
+    }
+
+    /// Runs the engine; what goes wrong is a text.
+    fn run(&self, inputs: &[Vec<u8>], folder: &Path) -> Result<Findings, String> {
+        let run = AssertUnwindSafe(|| self.run_unguarded(inputs, folder));
+        catch_unwind(run).unwrap_or_else(|_| Err("panicked".to_owned()))
+    }
+
+    fn run_unguarded(&self, inputs: &[Vec<u8>], folder: &Path) -> Result<Findings, String> {
+        let (opened, labels) = self.inputs(inputs, folder);
+        let mut refused = Vec::new();
+        let mut writer = RejectsWriter::new(Vec::new(), inputs.len() > 1);
+        let mut sink = |row: &RejectedRow<'_>| {
+            let input = labels.iter().position(|label| label == row.input);
+            let input = input.ok_or_else(|| io::Error::other("a reject of no input"))?;
+            refused.push((input, row.line, row.reason));
+            writer.write(row)
+        };
+        let report = millrace::run(&self.config, opened, Sinks { rejects: Some(&mut sink) })
+            .map_err(|error| error.to_string())?;
+        let rejects = writer.finish().map_err(|error| error.to_string())?;
+        let mut balances = Vec::new();
+        balances::write(&mut balances, &report.accounts).expect("memory");
+        let summary = report.summary;
+        assert!(summary.is_balanced());
+        let unterminated = summary.unterminated_inputs.iter().map(|name| {
+            (0..labels.len()).find(|&at| labels[at] == name.as_bytes()).expect("a known input")
+        });
+        Ok(Findings {
+            balances: String::from_utf8(balances).expect("ASCII"),
+            refused,
+            rejects: (inputs.len() == 1).then(|| String::from_utf8(rejects).expect("ASCII")),
+            rows: summary.rows,
+            applied: summary.applied,
+            blank_lines: summary.blank_lines,
+            ignored_amounts: summary.amounts_ignored,
+            accounts: usize::try_from(summary.accounts).expect("few"),
+            bytes: usize::try_from(summary.bytes).expect("few"),
+            unterminated: unterminated.collect(),
+        })
+    }
+}
+
+/// Gives at most a few bytes at a time.
+struct Trickle {
+    bytes: Cursor<Vec<u8>>,
+    most: usize,
+}
+
+impl Read for Trickle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.most);
+        self.bytes.read(&mut buffer[..most])
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn report_of_model(inputs: &[Vec<u8>], history: &History) -> Option<model::Report> {
+    let bytes: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    model::run(&bytes, &history.rules, history.flags)
+}
+
+/// What the model says of inputs; `None` if one of them is no transactions CSV.
+fn findings_of_model(inputs: &[Vec<u8>], history: &History) -> Option<Findings> {
+    let report = report_of_model(inputs, history)?;
+    let refused: Vec<_> = report
+        .rows
+        .iter()
+        .filter_map(|row| row.outcome.err().map(|reason| (row.input, row.line, reason)))
+        .collect();
+    let is_unterminated = |&input: &usize| {
+        let last_line = 1 + inputs[input].iter().filter(|&&byte| byte == b'\n').count();
+        let last_line = u64::try_from(last_line).expect("few");
+        report.rows.iter().any(|row| (row.input, row.line) == (input, last_line))
+    };
+    let rows = u64::try_from(report.rows.len()).expect("few");
+    Some(Findings {
+        rejects: (inputs.len() == 1).then(|| model::rejects::write(&report)),
+        applied: rows - u64::try_from(refused.len()).expect("few"),
+        refused,
+        rows,
+        blank_lines: report.blank_lines,
+        ignored_amounts: report.ignored_amounts,
+        accounts: report.balances.lines().count() - 1,
+        bytes: inputs.iter().map(Vec::len).sum(),
+        unterminated: (0..inputs.len()).filter(is_unterminated).collect(),
+        balances: report.balances,
+    })
+}
+
+/// Tells whether engine and model differ on inputs that the model takes.
+fn differ(inputs: &[Vec<u8>], history: &History, way: &Way, folder: &Path) -> bool {
+    findings_of_model(inputs, history)
+        .is_some_and(|expected| way.run(inputs, folder) != Ok(expected))
+}
+
+/// Drops lines as long as engine and model still differ.
+fn minimal(history: &History, way: &Way, folder: &Path) -> Vec<Vec<u8>> {
+    let mut inputs = history.inputs.clone();
+    loop {
+        let shorter = (0..inputs.len()).flat_map(|input| without_a_line(&inputs, input));
+        match shorter.into_iter().find(|shorter| differ(shorter, history, way, folder)) {
+            Some(shorter) => inputs = shorter,
+            None => return inputs,
+        }
+    }
+}
+
+/// Gives the inputs without one of the lines of one input, each in turn.
+fn without_a_line(inputs: &[Vec<u8>], input: usize) -> Vec<Vec<Vec<u8>>> {
+    let lines: Vec<_> = inputs[input].split_inclusive(|&byte| byte == b'\n').collect();
+    let without = |line: usize| {
+        let mut shorter = inputs.to_vec();
+        shorter[input] = [&lines[..line], &lines[line + 1..]].concat().concat();
+        shorter
+    };
+    (0..lines.len()).map(without).collect()
+}
+
+fn compare(seed: u64, folder: &Path) {
+    let history = histories::history(seed);
+    let expected = findings_of_model(&history.inputs, &history).expect("a transactions CSV");
+    let mut dice = Dice::new(!seed);
+    let ways = if dice.one_in(4) { 2 } else { 1 };
+    for _ in 0..ways {
+        let way = Way::draw(&mut dice, &history);
+        if way.run(&history.inputs, folder).as_ref() == Ok(&expected) {
+            continue;
+        }
+        let inputs = minimal(&history, &way, folder);
+        let texts = inputs.iter().map(|bytes| bytes.escape_ascii().to_string());
+        panic!(
+            "seed {seed}, {:?}, {way:#?}\non {:#?}\nthe model has {:#?}\nthe engine has {:#?}",
+            history.flags,
+            texts.collect::<Vec<_>>(),
+            findings_of_model(&inputs, &history),
+            way.run(&inputs, folder),
+        );
+    }
+}
+
+#[test]
+fn engine_and_model_agree_on_every_history() {
+    thread::scope(|scope| {
+        for first in 0..THREADS {
+            scope.spawn(move || {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                for seed in (first..HISTORIES).step_by(THREADS.try_into().expect("two")) {
+                    compare(seed, folder.path());
+                }
+            });
+        }
+    });
+}
+
+/// Applies the rows one by one that are transactions to the model, and compares every outcome and
+/// the balances.
+fn compare_with_ledger(report: &model::Report, rules: Rules) {
+    let mut ledger = Ledger::new(rules);
+    for row in report.rows.iter().filter(|row| !matches!(row.outcome, Err(Reason::Malformed(_)))) {
+        let columns = &row.columns;
+        let name = columns.kind.map_or("", model::reader::Kind::name);
+        let units = columns.amount.map(|units| u64::try_from(units).expect("an amount"));
+        let transaction = Transaction {
+            client: columns.client.expect("well-formed"),
+            tx: columns.tx.expect("well-formed"),
+            amount: units.map(|units| Amount::from_units(units).expect("an amount")),
+            kind: Kind::from_name(name.as_bytes()).expect("well-formed"),
+        };
+        let outcome = ledger.apply(&transaction).map_err(Reason::Rejected);
+        assert_eq!(outcome, row.outcome, "{transaction:?} in {:?}", text(report));
+    }
+    let closed = ledger.close();
+    check(&closed.accounts, &closed.totals).expect("no money is made or lost");
+    let mut written = Vec::new();
+    balances::write(&mut written, &closed.accounts).expect("memory");
+    assert_eq!(String::from_utf8_lossy(&written), report.balances, "{:?}", text(report));
+}
+
+fn text(report: &model::Report) -> Vec<String> {
+    report.rows.iter().map(|row| row.bytes.escape_ascii().to_string()).collect()
+}
+
+#[test]
+fn transactions_given_one_by_one_end_like_the_rows_of_a_file() {
+    for seed in 0..10_000 {
+        let mut history = histories::history(seed);
+        // That a row may have been cut is nothing that a ledger knows.
+        history.flags.strict = false;
+        let report = report_of_model(&history.inputs, &history).expect("a transactions CSV");
+        compare_with_ledger(&report, history.rules);
+    }
+}
+
+/// Every transaction over two clients, two ids and two amounts.
+fn vocabulary() -> Vec<String> {
+    let mut rows = Vec::new();
+    for place in ["1,1", "1,2", "2,1", "2,2"] {
+        for (kind, amounts) in [
+            ("deposit", &["1", "2"][..]),
+            ("withdrawal", &["1", "2"]),
+            ("dispute", &[""]),
+            ("resolve", &[""]),
+            ("chargeback", &[""]),
+        ] {
+            rows.extend(amounts.iter().map(|amount| format!("{kind},{place},{amount}\n")));
+        }
+    }
+    rows
+}
+
+#[test]
+fn every_history_of_three_rows_ends_as_the_model_says() {
+    let rows = vocabulary();
+    let per_client = Rules { tx_ids: TxIdSpace::PerClient, ..Rules::default() };
+    let profiles = Rules::PROFILES.map(|name| Rules::named(name).expect("a profile"));
+    for rules in profiles.into_iter().chain([per_client]) {
+        // Shorter histories are the beginnings of these, and every row is compared.
+        for (first, second) in rows.iter().flat_map(|first| rows.iter().map(move |it| (first, it)))
+        {
+            for third in &rows {
+                let text = ["type,client,tx,amount\n", first, second, third].concat();
+                let flags = model::Flags::default();
+                let report = model::run(&[text.as_bytes()], &rules, flags).expect("a CSV");
+                compare_with_ledger(&report, rules);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dispute_of_a_deposit_and_what_follows_ends_as_the_model_says() {
+    let rows = vocabulary();
+    for profile in Rules::PROFILES {
+        let rules = Rules::named(profile).expect("a profile");
+        let start = "type,client,tx,amount\ndeposit,1,1,2\ndispute,1,1,\n";
+        for (third, fourth) in rows.iter().flat_map(|third| rows.iter().map(move |it| (third, it)))
+        {
+            for fifth in &rows {
+                let text = [start, third, fourth, fifth].concat();
+                let flags = model::Flags::default();
+                let report = model::run(&[text.as_bytes()], &rules, flags).expect("a CSV");
+                compare_with_ledger(&report, rules);
+            }
+        }
+    }
+}
