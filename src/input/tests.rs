@@ -166,12 +166,16 @@ fn long_rows_are_the_same_for_every_block_size_and_every_way_of_reading() {
                 text = text + row + line_end;
             }
         }
-        for row in [&row_of(BUFFER_BYTES), short, &row_of(100 << 10), &row_of(MAX_ROW_BYTES)] {
+        // What is kept of it must not end like a legal row.
+        let cr_within = row_of(MAX_ROW_BYTES) + "\r" + &row_of(BUFFER_BYTES);
+        for row in
+            [&cr_within, &row_of(BUFFER_BYTES), short, &row_of(100 << 10), &row_of(MAX_ROW_BYTES)]
+        {
             text = text + row + line_end;
         }
         let expected = rows_of_bytes(text.as_bytes());
         let too_long = Err(Malformation::RowTooLong);
-        assert_eq!(expected.iter().filter(|(.., row)| *row == too_long).count(), 6);
+        assert_eq!(expected.iter().filter(|(.., row)| *row == too_long).count(), 7);
         assert_same_rows(text.as_bytes(), (1..=70).step_by(23).chain([4097, 8191, 8192, 1 << 20]));
         // The last row, cut in its line end and before it.
         for cut in 1..=line_end.len() + 1 {
