@@ -3,7 +3,7 @@
 //! The only module that names memmap2, and the only one that opens `unsafe`: that the file does
 //! not change under the map is a promise only its user can keep. When it is broken, the bytes read
 //! are whatever the file holds, or the system raises SIGBUS; neither goes unnoticed (see `watch`
-//! and [`install_truncation_guard`]).
+//! and `install_truncation_guard`).
 #![expect(unsafe_code, reason = "a map is sound only while nobody truncates the file")]
 
 use std::fs::File;

@@ -40,7 +40,7 @@ use watch::Watch;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Io {
     /// Mapped into memory: nothing is copied. A file that is truncated meanwhile kills the process
-    /// (see [`install_truncation_guard`]).
+    /// (see `install_truncation_guard`).
     #[default]
     Map,
     /// Read at positions into private buffers: a few per cent slower, every fault a clean error.
