@@ -69,7 +69,7 @@ pub(crate) fn run(inputs: &[&[u8]], rules: &Rules, flags: Flags) -> Option<Repor
 }
 
 #[derive(Default)]
-struct Ledger {
+pub(crate) struct Ledger {
     accounts: BTreeMap<u64, Account>,
     /// The transaction ids that are decided; with the client where each has ids of its own.
     decided: BTreeSet<(Option<u64>, u64)>,
@@ -101,7 +101,12 @@ enum Standing {
 }
 
 impl Ledger {
-    fn apply(&mut self, tx: &Transaction, cut_off: bool, rules: &Rules) -> Result<(), Rejection> {
+    pub(crate) fn apply(
+        &mut self,
+        tx: &Transaction,
+        cut_off: bool,
+        rules: &Rules,
+    ) -> Result<(), Rejection> {
         if matches!(tx.kind, Kind::Deposit | Kind::Withdrawal) {
             let space = (rules.tx_ids == TxIdSpace::PerClient).then_some(tx.client);
             if !self.decided.insert((space, tx.id)) {
@@ -130,7 +135,7 @@ impl Ledger {
     }
 
     /// Writes the output, once the money is all accounted for.
-    fn report(&self) -> String {
+    pub(crate) fn report(&self) -> String {
         let totals: i128 = self.accounts.values().map(|it| it.available + it.held).sum();
         assert_eq!(totals, self.control_total, "money is neither made nor lost");
         let mut text = String::from("client,available,held,total,locked\n");
