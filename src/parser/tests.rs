@@ -1,4 +1,5 @@
 //! The two paths against one table of rows, and against each other on any bytes.
+#![expect(clippy::unnecessary_wraps, reason = "what a row must become is a result, good or bad")]
 
 use super::*;
 use std::collections::BTreeSet;
