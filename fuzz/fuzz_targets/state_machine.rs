@@ -1,0 +1,183 @@
+//! Any operations over few clients, ids and amounts: the ledger, the shards of a run and the
+//! reference model refuse the same ones for the same reasons, and the money adds up after each.
+//!
+//! The first byte chooses the rules, the second the number of shards; every two bytes after them
+//! are an operation: kind and client, id and amount.
+#![no_main]
+
+#[expect(dead_code, reason = "only a part of the model is needed here")]
+#[path = "../../tests/model/mod.rs"]
+mod model;
+
+use std::collections::BTreeMap;
+
+use libfuzzer_sys::fuzz_target;
+use millrace::account::Account;
+use millrace::amount::{Amount, Balance};
+use millrace::ledger::{Ledger, Marks, Shard, Totals, TxIds, check};
+use millrace::outcome::Rejection;
+use millrace::output::balances;
+use millrace::rules::{Locked, Permission, Rules, TxIdSpace};
+use millrace::transaction::{Kind, Transaction};
+
+const CLIENTS: [u64; 4] = [0, 1, 65_535, u64::MAX];
+/// On both sides of the edges between the pages of the id set.
+const IDS: [u64; 8] = [0, 1, 2, 3, 511, 512, u64::MAX - 1, u64::MAX];
+const UNITS: [u64; 8] = [1, 2, 9_999, 10_000, 10_001, 50_000, u64::MAX / 4, u64::MAX >> 1];
+/// Each state is written out in full, so long histories cost more than they find.
+const MOST_OPERATIONS: usize = 200;
+
+fuzz_target!(|data: &[u8]| {
+    let [rules, shards, operations @ ..] = data else { return };
+    let rules = rules_of(*rules);
+    let transactions: Vec<_> = operations
+        .chunks_exact(2)
+        .take(MOST_OPERATIONS)
+        .map(|pair| transaction(pair[0], pair[1]))
+        .collect();
+    let mut books = Books::new(rules, 1 + usize::from(shards % 4), &transactions);
+    for transaction in &transactions {
+        books.apply(transaction);
+    }
+    books.close();
+});
+
+fn rules_of(choice: u8) -> Rules {
+    let permission =
+        |bit: u8| if choice & bit == 0 { Permission::Allow } else { Permission::Reject };
+    Rules {
+        locked: if choice & 1 == 0 { Locked::Frozen } else { Locked::DepositsAndDisputes },
+        overdrawn_dispute: permission(2),
+        redispute: permission(4),
+        tx_ids: if choice & 8 == 0 { TxIdSpace::Global } else { TxIdSpace::PerClient },
+        ..Rules::default()
+    }
+}
+
+fn transaction(first: u8, second: u8) -> Transaction {
+    let kind = Kind::ALL[usize::from(first >> 2) % Kind::ALL.len()];
+    let units = UNITS[usize::from(second >> 3 & 7)];
+    Transaction {
+        kind,
+        client: CLIENTS[usize::from(first & 3)],
+        tx: IDS[usize::from(second & 7)],
+        amount: Amount::from_units(units).filter(|_| kind.moves_money()),
+    }
+}
+
+/// The same transactions, booked three times.
+struct Books {
+    rules: Rules,
+    ledger: Ledger,
+    /// As a run does it: ids decided in one place, clients spread, named transactions remembered.
+    ids: TxIds,
+    shards: Vec<Shard>,
+    model: model::Ledger,
+    /// The sums of what was applied, and the deposits by client and id.
+    totals: Totals,
+    deposits: BTreeMap<(u64, u64), Amount>,
+}
+
+impl Books {
+    fn new(rules: Rules, shards: usize, transactions: &[Transaction]) -> Self {
+        let mut ids = TxIds::default();
+        for transaction in transactions.iter().filter(|it| !it.kind.moves_money()) {
+            ids.name(transaction.tx);
+        }
+        Self {
+            rules,
+            ledger: Ledger::new(rules),
+            ids,
+            shards: (0..shards).map(|_| Shard::new(rules)).collect(),
+            model: model::Ledger::default(),
+            totals: Totals::default(),
+            deposits: BTreeMap::new(),
+        }
+    }
+
+    fn apply(&mut self, transaction: &Transaction) {
+        let expected = self.model.apply(&for_model(transaction), false, &self.rules);
+        assert_eq!(self.ledger.apply(transaction), expected, "{transaction:?}");
+        assert_eq!(self.apply_to_shard(transaction), expected, "{transaction:?}");
+        if expected.is_ok() {
+            self.add_up(transaction);
+        }
+        let accounts: Vec<(u64, Account)> = CLIENTS
+            .iter()
+            .filter_map(|&client| self.ledger.account(client).map(|account| (client, *account)))
+            .collect();
+        check(&accounts, &self.totals).expect("the invariants hold after every transaction");
+        assert_eq!(text(&accounts), self.model.report());
+    }
+
+    fn apply_to_shard(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
+        let mut marks = Marks::NONE;
+        if transaction.kind.moves_money() {
+            let is_named = self.ids.is_named(transaction.tx);
+            if self.rules.tx_ids == TxIdSpace::Global {
+                let decision = self.ids.decide(transaction.tx);
+                assert_eq!(decision.is_named, is_named);
+                if !decision.is_first {
+                    return Err(Rejection::DuplicateTx);
+                }
+            }
+            marks = if is_named { Marks::REMEMBER } else { Marks::NONE };
+        }
+        let count = u64::try_from(self.shards.len()).expect("few");
+        let shard = usize::try_from(transaction.client % count).expect("few");
+        self.shards[shard].apply(transaction, marks)
+    }
+
+    /// Adds up what an applied transaction has moved.
+    fn add_up(&mut self, transaction: &Transaction) {
+        let reference = (transaction.client, transaction.tx);
+        match (transaction.kind, transaction.amount) {
+            (Kind::Deposit, Some(amount)) => {
+                self.totals.deposited += amount;
+                assert_eq!(self.deposits.insert(reference, amount), None);
+            }
+            (Kind::Withdrawal, Some(amount)) => self.totals.withdrawn += amount,
+            (Kind::Chargeback, None) => self.totals.charged_back += self.deposits[&reference],
+            (Kind::Dispute | Kind::Resolve, None) => {}
+            _ => unreachable!("only deposits and withdrawals have an amount"),
+        }
+    }
+
+    fn close(self) {
+        let Self { ledger, shards, model, totals, .. } = self;
+        let closed = ledger.close();
+        assert_eq!(closed.totals, totals);
+        assert_eq!(text(&closed.accounts), model.report());
+        let mut joined = Totals::default();
+        let mut accounts = Vec::new();
+        for shard in shards.into_iter().map(Shard::close) {
+            joined.add(&shard.totals);
+            accounts.extend(shard.accounts);
+        }
+        accounts.sort_by_key(|&(client, _)| client);
+        assert_eq!((accounts, joined), (closed.accounts, totals));
+    }
+}
+
+fn for_model(transaction: &Transaction) -> model::reader::Transaction {
+    use model::reader::Kind as Named;
+    model::reader::Transaction {
+        kind: match transaction.kind {
+            Kind::Deposit => Named::Deposit,
+            Kind::Withdrawal => Named::Withdrawal,
+            Kind::Dispute => Named::Dispute,
+            Kind::Resolve => Named::Resolve,
+            Kind::Chargeback => Named::Chargeback,
+        },
+        client: transaction.client,
+        id: transaction.tx,
+        amount: transaction.amount.map_or(0, |amount| Balance::from(amount).units()),
+        amount_ignored: false,
+    }
+}
+
+fn text(accounts: &[(u64, Account)]) -> String {
+    let mut text = Vec::new();
+    balances::write(&mut text, accounts).expect("memory");
+    String::from_utf8(text).expect("ASCII")
+}
