@@ -1,0 +1,512 @@
+//! The absences that the design rests on, read off the source. What may not be named where is
+//! listed in ARCHITECTURE.md; each rule here is one of its sentences.
+//!
+//! Words in comments and strings do not count. Rules about what a module knows leave its tests out;
+//! rules about who may do a thing do not.
+
+use std::fs;
+use std::path::Path;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The aim is 400; beyond this a file has two subjects.
+const MOST_FILE_LINES: usize = 500;
+const MOST_FUNCTION_LINES: usize = 70;
+
+/// Modules that compute and do nothing else.
+const PURE: [&str; 7] =
+    ["account", "amount", "ledger", "outcome", "rules", "summary", "transaction"];
+
+/// What a pure module would do I/O, threads, clocks, channels or logging with.
+const IMPURE: [&str; 17] = [
+    "Instant",
+    "SystemTime",
+    "crossbeam_channel",
+    "engine",
+    "env",
+    "fs",
+    "indicatif",
+    "io",
+    "memmap2",
+    "net",
+    "parking_lot",
+    "pipeline",
+    "process",
+    "rustix",
+    "sync",
+    "thread",
+    "tracing",
+];
+
+/// Modules that know money, or how rows become money.
+const MONEY: [&str; 11] = [
+    "account",
+    "amount",
+    "engine",
+    "generate",
+    "ledger",
+    "outcome",
+    "output",
+    "parser",
+    "rules",
+    "summary",
+    "transaction",
+];
+
+struct SourceFile {
+    /// From the root of the repository.
+    path: String,
+    /// Without comments, and without what stands in strings.
+    code: String,
+    /// How many lines stand above the tests.
+    lines_above_tests: usize,
+}
+
+impl SourceFile {
+    fn new(path: impl Into<String>, text: &str) -> Self {
+        let lines_above_tests = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        Self { path: path.into(), code: code_only(text), lines_above_tests }
+    }
+
+    /// The module it belongs to: `src/parser/fast.rs` and `src/parser.rs` belong to `parser`.
+    fn module(&self) -> &str {
+        let inside = self.path.strip_prefix("src/").unwrap_or(&self.path);
+        inside.split(['/', '.']).next().unwrap_or_default()
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+    }
+
+    /// The lines above the tests, numbered from 1; none of a file of tests.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        let most = if self.is_test() { 0 } else { self.lines_above_tests };
+        self.all_lines().take(most)
+    }
+
+    fn all_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.code.lines().enumerate().map(|(index, line)| (index + 1, line))
+    }
+
+    fn names(&self, words: &[&str]) -> Vec<String> {
+        places(&self.path, self.lines(), words)
+    }
+
+    /// As [`SourceFile::names`], in its tests as well.
+    fn names_anywhere(&self, words: &[&str]) -> Vec<String> {
+        places(&self.path, self.all_lines(), words)
+    }
+}
+
+/// Lists where one of the words stands, as file:line.
+fn places<'l, L>(path: &str, lines: L, words: &[&str]) -> Vec<String>
+where
+    L: Iterator<Item = (usize, &'l str)>,
+{
+    lines
+        .flat_map(|(number, line)| identifiers(line).map(move |word| (number, word)))
+        .filter(|(_, word)| words.contains(word))
+        .map(|(number, word)| format!("{path}:{number}: names `{word}`"))
+        .collect()
+}
+
+fn identifiers(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|character| !is_word(character)).filter(|word| !word.is_empty())
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// Takes comments out, and what stands in strings and characters; lines stay where they are.
+fn code_only(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let after_word = code.chars().next_back().is_some_and(is_word);
+        let length = match passive_length(rest, after_word) {
+            Some(length) => {
+                code.push(' ');
+                code.extend(rest[..length].chars().filter(|&character| character == '\n'));
+                length
+            }
+            None => {
+                code.push(first);
+                first.len_utf8()
+            }
+        };
+        rest = &rest[length..];
+    }
+    code
+}
+
+/// How many bytes of a comment, string or character stand at the start of a text, if one does.
+fn passive_length(text: &str, after_word: bool) -> Option<usize> {
+    let end_of = |from: usize, end: &str| {
+        text[from..].find(end).map_or(text.len(), |at| from + at + end.len())
+    };
+    if text.starts_with("//") {
+        return Some(text.find('\n').unwrap_or(text.len()));
+    }
+    if text.starts_with("/*") {
+        return Some(end_of(2, "*/"));
+    }
+    if !after_word && let Some(raw) = text.trim_start_matches('b').strip_prefix('r') {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        if raw[hashes..].starts_with('"') {
+            let body = text.len() - raw.len() + hashes + 1;
+            return Some(end_of(body, &format!("\"{}", "#".repeat(hashes))));
+        }
+    }
+    if text.starts_with('"') {
+        let mut is_escaped = false;
+        let end = text[1..].find(|character| {
+            let is_end = character == '"' && !is_escaped;
+            is_escaped = character == '\\' && !is_escaped;
+            is_end
+        });
+        return Some(end.map_or(text.len(), |at| at + 2));
+    }
+    let inside = text.strip_prefix('\'')?;
+    let length = inside.chars().next()?.len_utf8();
+    if inside.starts_with('\\') {
+        return Some(end_of(3, "'"));
+    }
+    // Anything else after a quote is a lifetime.
+    inside[length..].starts_with('\'').then_some(length + 2)
+}
+
+/// Every function with the number of its first line and of its lines.
+fn functions(code: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("fn ") {
+        if code[..at].chars().next_back().is_some_and(is_word) {
+            continue;
+        }
+        let first_line = code[..at].matches('\n').count() + 1;
+        let (mut braces, mut parentheses) = (0_usize, 0_usize);
+        for (offset, character) in code[at..].char_indices() {
+            match character {
+                '(' | '[' => parentheses += 1,
+                ')' | ']' => parentheses = parentheses.saturating_sub(1),
+                '{' => braces += 1,
+                '}' => braces = braces.saturating_sub(1),
+                _ => {}
+            }
+            let is_declared = character == ';' && braces + parentheses == 0;
+            if is_declared || (character == '}' && braces == 0) {
+                found.push((first_line, code[at..at + offset].matches('\n').count() + 1));
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn sources() -> Vec<SourceFile> {
+    let mut files = Vec::new();
+    collect(&Path::new(ROOT).join("src"), &mut files);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(files.len() > 50, "the source is not where it should be");
+    files
+}
+
+fn collect(folder: &Path, files: &mut Vec<SourceFile>) {
+    for entry in fs::read_dir(folder).expect("the source is readable") {
+        let path = entry.expect("the source is readable").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("the source is UTF-8");
+            let path = path.strip_prefix(ROOT).expect("below the root");
+            files.push(SourceFile::new(path.to_str().expect("names are ASCII"), &text));
+        }
+    }
+}
+
+fn root_file(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(name)).expect(name)
+}
+
+type Rule = fn(&[SourceFile]) -> Vec<String>;
+
+/// Applies a rule to the source.
+fn check(rule: Rule) {
+    let violations = rule(&sources());
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+fn named_in(files: &[SourceFile], applies: impl Fn(&str) -> bool, words: &[&str]) -> Vec<String> {
+    let files = files.iter().filter(|file| applies(file.module()));
+    files.flat_map(|file| file.names(words)).collect()
+}
+
+fn named_outside(files: &[SourceFile], allowed: &[&str], words: &[&str]) -> Vec<String> {
+    let files = files.iter().filter(|file| !allowed.contains(&file.path.as_str()));
+    files.flat_map(|file| file.names_anywhere(words)).collect()
+}
+
+fn impure(files: &[SourceFile]) -> Vec<String> {
+    named_in(files, |module| PURE.contains(&module), &IMPURE)
+}
+
+fn rules_in_the_parser(files: &[SourceFile]) -> Vec<String> {
+    let rules = ["account", "engine", "ledger", "output", "pipeline", "rules", "summary"];
+    named_in(files, |module| module == "parser", &rules)
+}
+
+fn bytes_in_the_ledger(files: &[SourceFile]) -> Vec<String> {
+    let is_ledger = |module: &str| ["account", "ledger"].contains(&module);
+    named_in(files, is_ledger, &["Block", "Row", "input", "memchr", "parser"])
+        .into_iter()
+        .chain(files.iter().filter(|file| is_ledger(file.module())).flat_map(|file| {
+            file.lines()
+                .filter(|(_, line)| line.contains("[u8]"))
+                .map(|(number, _)| format!("{}:{number}: takes bytes", file.path))
+        }))
+        .collect()
+}
+
+fn other_meetings(files: &[SourceFile]) -> Vec<String> {
+    let meets = |file: &&SourceFile| {
+        !["engine", "cli", "lib"].contains(&file.module())
+            && !file.names(&["parser"]).is_empty()
+            && !file.names(&["account", "ledger", "rules"]).is_empty()
+    };
+    files
+        .iter()
+        .filter(meets)
+        .map(|file| format!("{}:1: knows rows and rules", file.path))
+        .collect()
+}
+
+fn money_in_the_pipeline(files: &[SourceFile]) -> Vec<String> {
+    let files = files.iter().filter(|file| file.module() == "pipeline");
+    files.flat_map(|file| file.names_anywhere(&MONEY)).collect()
+}
+
+fn single_homes(files: &[SourceFile]) -> Vec<String> {
+    [
+        ("src/input/map.rs", &["memmap2", "Mmap"][..]),
+        ("src/pipeline/queue.rs", &["crossbeam_channel"]),
+        ("src/pipeline/pin.rs", &["sched_getaffinity", "sched_setaffinity"]),
+    ]
+    .into_iter()
+    .flat_map(|(home, words)| named_outside(files, &[home], words))
+    .collect()
+}
+
+fn unexplained_unsafe(files: &[SourceFile]) -> Vec<String> {
+    let opens = |file: &SourceFile| {
+        let code: String = file.code.split_whitespace().collect();
+        code.contains("#![expect(unsafe_code,reason=")
+    };
+    let files = files.iter().filter(|file| !opens(file));
+    files.flat_map(|file| file.names_anywhere(&["unsafe"])).collect()
+}
+
+fn printing(files: &[SourceFile]) -> Vec<String> {
+    let macros = ["dbg", "eprint", "eprintln", "print", "println"];
+    // One copies the descriptor of an output that the user has named, the other writes the last
+    // words of a process that SIGBUS ends.
+    let streams = ["src/output/target.rs", "src/input/map.rs"];
+    let outside = files.iter().filter(|file| file.module() != "cli");
+    outside
+        .flat_map(|file| {
+            let mut found = file.names_anywhere(&macros);
+            if !streams.contains(&file.path.as_str()) {
+                found.extend(file.names(&["stderr", "stdout"]));
+            }
+            found
+        })
+        .collect()
+}
+
+fn exits(files: &[SourceFile]) -> Vec<String> {
+    let calls = |(_, line): &(usize, &str)| {
+        ["exit(", "_exit(", "abort("].iter().any(|call| line.contains(call))
+    };
+    // A signal handler has nowhere to return an exit code to.
+    let files = files.iter().filter(|file| file.path != "src/input/map.rs");
+    files
+        .flat_map(|file| {
+            let lines = file.all_lines().filter(calls);
+            lines.map(|(number, line)| format!("{}:{number}: {}", file.path, line.trim()))
+        })
+        .collect()
+}
+
+fn vague_names(files: &[SourceFile]) -> Vec<String> {
+    let vague = ["common", "helper", "helpers", "manager", "misc", "prelude", "util", "utils"];
+    let is_vague = |file: &&SourceFile| {
+        file.path.split(['/', '.']).any(|part| part.split('_').any(|word| vague.contains(&word)))
+    };
+    let paths = files.iter().filter(is_vague).map(|file| format!("{}:1: says nothing", file.path));
+    let inline = files.iter().flat_map(|file| {
+        let lines = file.all_lines().filter(|(_, line)| line.trim_start().starts_with("mod "));
+        places(&file.path, lines, &vague)
+    });
+    paths.chain(inline).collect()
+}
+
+fn long_files(files: &[SourceFile]) -> Vec<String> {
+    let long = files.iter().filter(|file| file.lines_above_tests > MOST_FILE_LINES);
+    long.map(|file| format!("{}:{}: a long file", file.path, file.lines_above_tests)).collect()
+}
+
+fn long_functions(files: &[SourceFile]) -> Vec<String> {
+    let functions = files.iter().flat_map(|file| {
+        functions(&file.code).into_iter().map(|(line, length)| (&file.path, line, length))
+    });
+    functions
+        .filter(|&(_, _, length)| length > MOST_FUNCTION_LINES)
+        .map(|(path, line, length)| format!("{path}:{line}: a function of {length} lines"))
+        .collect()
+}
+
+fn async_code(files: &[SourceFile]) -> Vec<String> {
+    named_outside(files, &[], &["async", "await", "futures", "tokio"])
+}
+
+#[test]
+fn money_transactions_accounts_rules_and_the_ledger_are_pure() {
+    check(impure);
+}
+
+#[test]
+fn the_parser_does_not_know_accounts_or_rules() {
+    check(rules_in_the_parser);
+}
+
+#[test]
+fn the_ledger_does_not_know_bytes() {
+    check(bytes_in_the_ledger);
+}
+
+#[test]
+fn syntax_and_rules_meet_in_the_engine_alone() {
+    check(other_meetings);
+}
+
+#[test]
+fn the_pipeline_does_not_know_money() {
+    check(money_in_the_pipeline);
+}
+
+#[test]
+fn one_module_maps_one_has_channels_one_pins() {
+    check(single_homes);
+}
+
+#[test]
+fn unsafe_stands_only_where_a_module_opens_it_with_a_reason() {
+    check(unexplained_unsafe);
+}
+
+#[test]
+fn nobody_prints_but_the_command_line_layer() {
+    check(printing);
+}
+
+#[test]
+fn nobody_calls_exit() {
+    check(exits);
+}
+
+#[test]
+fn no_module_has_a_name_that_says_nothing() {
+    check(vague_names);
+}
+
+#[test]
+fn files_end_before_a_reader_is_lost() {
+    check(long_files);
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    check(long_functions);
+}
+
+#[test]
+fn nothing_is_async() {
+    check(async_code);
+}
+
+#[test]
+fn every_dependency_says_what_it_is_for() {
+    let manifest = root_file("Cargo.toml");
+    let (mut in_dependencies, mut above, mut seen) = (false, "", 0);
+    for (index, line) in manifest.lines().enumerate() {
+        if line.starts_with('[') {
+            in_dependencies = line.ends_with("dependencies]");
+        } else if in_dependencies && line.contains(" = ") {
+            seen += 1;
+            assert!(above.starts_with("# "), "Cargo.toml:{}: no comment above: {line}", index + 1);
+        }
+        above = line;
+    }
+    assert!(seen > 20, "the dependencies are not where they should be");
+}
+
+#[test]
+fn no_async_runtime_is_locked() {
+    let deny: toml::Table = root_file("deny.toml").parse().expect("deny.toml is TOML");
+    let banned: Vec<&str> = deny["bans"]["deny"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|entry| entry["crate"].as_str())
+        .collect();
+    for wanted in ["tokio", "async-std", "smol", "async-executor", "futures-executor"] {
+        assert!(banned.contains(&wanted), "deny.toml: does not ban {wanted}");
+    }
+    let lock = root_file("Cargo.lock");
+    for (index, line) in lock.lines().enumerate() {
+        let name = line.strip_prefix("name = \"").and_then(|rest| rest.strip_suffix('"'));
+        let is_banned = name.is_some_and(|name| banned.contains(&name));
+        assert!(!is_banned, "Cargo.lock:{}: {line} is an async runtime", index + 1);
+    }
+    assert!(lock.contains("name = \"crossbeam-channel\""));
+}
+
+#[test]
+fn each_rule_notices_what_it_forbids() {
+    let long = "\n".repeat(MOST_FILE_LINES + 1);
+    let function = format!("fn f(a: [u8; 2]) {{{}}}", "\n".repeat(MOST_FUNCTION_LINES));
+    let planted: [(Rule, &str, &str); 17] = [
+        (impure, "src/ledger/shard.rs", "use std::{fmt, fs};"),
+        (impure, "src/amount.rs", "tracing::info!(\"paid\");"),
+        (rules_in_the_parser, "src/parser/fast.rs", "use crate::ledger::Shard;"),
+        (bytes_in_the_ledger, "src/ledger/mod.rs", "fn apply(row: &[u8]) {}"),
+        (bytes_in_the_ledger, "src/account.rs", "use crate::parser::Legible;"),
+        (other_meetings, "src/input/head.rs", "use crate::{parser::Layout, rules::Rules};"),
+        (money_in_the_pipeline, "src/pipeline/tests.rs", "use crate::ledger::Shard;"),
+        (single_homes, "src/input/content.rs", "use memmap2::Advice;"),
+        (single_homes, "src/engine/mod.rs", "crossbeam_channel::bounded(1);"),
+        (unexplained_unsafe, "src/parser/fast.rs", "#[cfg(test)]\nmod t { unsafe {} }"),
+        (printing, "src/engine/mod.rs", "eprintln!(\"here\");"),
+        (exits, "src/cli/mod.rs", "std::process::exit(1);"),
+        (vague_names, "src/parser/utils.rs", ""),
+        (vague_names, "src/parser/mod.rs", "mod helpers;"),
+        (long_files, "src/rules.rs", &long),
+        (long_functions, "src/rules.rs", &function),
+        (async_code, "src/engine/mod.rs", "async fn run() {}"),
+    ];
+    for (rule, path, text) in planted {
+        let found = rule(&[SourceFile::new(path, text)]);
+        assert_eq!(found.len(), 1, "{path}: {text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn words_in_comments_and_strings_do_not_count() {
+    let text = r##"
+// unsafe
+/* unsafe
+*/ let a = "unsafe \" unsafe"; let b = r#"unsafe " unsafe"#; let c = br"unsafe\";
+let d: &'static str = "{"; let e = ['"', '\'', '{', '\u{7f}']; unsafe {}"##;
+    let file = SourceFile::new("src/a.rs", text);
+    assert_eq!(file.names(&["unsafe"]), ["src/a.rs:5: names `unsafe`"]);
+    assert_eq!(file.names(&["static"]), ["src/a.rs:5: names `static`"]);
+    assert_eq!(file.code.matches('{').count(), 1);
+}
