@@ -97,7 +97,7 @@ impl SourceFile {
     }
 }
 
-/// Lists where one of the words stands, as file:line.
+/// Lists where one of the words stands, as `file:line`.
 fn places<'l, L>(path: &str, lines: L, words: &[&str]) -> Vec<String>
 where
     L: Iterator<Item = (usize, &'l str)>,
@@ -123,16 +123,13 @@ fn code_only(text: &str) -> String {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let after_word = code.chars().next_back().is_some_and(is_word);
-        let length = match passive_length(rest, after_word) {
-            Some(length) => {
-                code.push(' ');
-                code.extend(rest[..length].chars().filter(|&character| character == '\n'));
-                length
-            }
-            None => {
-                code.push(first);
-                first.len_utf8()
-            }
+        let length = if let Some(length) = passive_length(rest, after_word) {
+            code.push(' ');
+            code.extend(rest[..length].chars().filter(|&character| character == '\n'));
+            length
+        } else {
+            code.push(first);
+            first.len_utf8()
         };
         rest = &rest[length..];
     }
@@ -157,9 +154,9 @@ fn passive_length(text: &str, after_word: bool) -> Option<usize> {
             return Some(end_of(body, &format!("\"{}", "#".repeat(hashes))));
         }
     }
-    if text.starts_with('"') {
+    if let Some(inside) = text.strip_prefix('"') {
         let mut is_escaped = false;
-        let end = text[1..].find(|character| {
+        let end = inside.find(|character| {
             let is_end = character == '"' && !is_escaped;
             is_escaped = character == '\\' && !is_escaped;
             is_end
