@@ -35,3 +35,8 @@ pub mod transaction;
 pub use engine::{Config, Progress, Recall, RejectSink, Report, RunError, Sinks, Threads, run};
 pub use input::Input;
 pub use interrupt::Interrupt;
+
+/// The examples of the README, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
