@@ -31,6 +31,11 @@ impl PlainRow {
     /// What stands where no row has been read yet.
     const NONE: Self = Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute };
 
+    /// Where the row starts in its block, in bytes.
+    pub(super) fn start(&self) -> usize {
+        index(self.offset)
+    }
+
     /// What the row means.
     #[inline]
     pub(crate) fn transaction(&self) -> Transaction {

@@ -135,6 +135,11 @@ impl<'b, 'l> Rows<'b, 'l> {
         self.blank_lines
     }
 
+    /// Tells how many bytes of the block the lines so far take.
+    pub fn consumed_bytes(&self) -> usize {
+        self.run.rows().get(self.given).map_or(self.at, PlainRow::start)
+    }
+
     /// Gives the number of the line that comes next, from 1.
     pub fn next_line(&self) -> u64 {
         self.line
