@@ -5,6 +5,7 @@ use std::hash::Hasher;
 use crate::amount::Amount;
 use crate::ledger::Marks;
 use crate::outcome::Reason;
+use crate::parser::PlainRow;
 use crate::transaction::{Kind, Transaction};
 
 /// A transaction on its way to its shard, with its place in the block it came from.
@@ -23,8 +24,8 @@ const _: () = assert!(size_of::<Entry>() == 32);
 
 impl Entry {
     #[inline]
-    pub(super) fn new(transaction: &Transaction, marks: Marks, offset: u32) -> Self {
-        let &Transaction { client, tx, amount, kind } = transaction;
+    pub(super) fn new(row: &PlainRow, marks: Marks) -> Self {
+        let &PlainRow { client, tx, amount, offset, kind } = row;
         Self { client, tx, amount, offset, kind, marks }
     }
 

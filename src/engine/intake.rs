@@ -7,7 +7,7 @@ use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Marks, TxIds};
 use crate::outcome::{Reason, Rejection};
-use crate::parser::{Block, Next, Row, RowError, Rows, first_line, is_blank};
+use crate::parser::{Block, Next, PlainRow, Row, RowError, Rows, first_line, is_blank};
 use crate::pipeline::{Lanes, Outbox, Stopped};
 use crate::rules::TxIdSpace;
 use crate::summary::Counts;
@@ -151,7 +151,7 @@ impl<'c, 's> Intake<'c, 's> {
                 Next::Plain(run) => {
                     self.tally.rows += u64::try_from(run.len()).expect("64 bits");
                     for row in run {
-                        self.enter(&row.transaction(), Marks::NONE, row.offset, lanes)?;
+                        self.enter(row, Marks::NONE, lanes)?;
                     }
                 }
                 Next::Odd(row) => {
@@ -177,7 +177,9 @@ impl<'c, 's> Intake<'c, 's> {
                 self.tally.amounts_ignored += u64::from(row.amount_ignored);
                 let is_cut = refused_row == Some(row.offset_bytes);
                 let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
-                self.enter(&row.transaction, marks, place(row.offset_bytes, block_offset), lanes)
+                let Transaction { client, tx, amount, kind } = row.transaction;
+                let offset = place(row.offset_bytes, block_offset);
+                self.enter(&PlainRow { client, tx, amount, offset, kind }, marks, lanes)
             }
             Err(error) => {
                 let offset = place(error.offset_bytes, block_offset);
@@ -188,34 +190,36 @@ impl<'c, 's> Intake<'c, 's> {
     }
 
     /// Decides the id of a well-formed row and puts it into the batch of its worker.
+    ///
+    /// It takes the row where the parser has left it: a copy made just before would be read back
+    /// before it is written, and the processor would wait for it (bench `pipeline`).
     #[inline]
     fn enter(
         &mut self,
-        transaction: &Transaction,
+        row: &PlainRow,
         mut marks: Marks,
-        offset: u32,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        if transaction.kind.moves_money() {
+        if row.kind.moves_money() {
             let is_named = match self.config.rules.tx_ids {
                 TxIdSpace::Global => {
-                    let decision = self.ids.decide(transaction.tx);
+                    let decision = self.ids.decide(row.tx);
                     if !decision.is_first {
-                        self.refuse(offset, Reason::Rejected(Rejection::DuplicateTx));
+                        self.refuse(row.offset, Reason::Rejected(Rejection::DuplicateTx));
                         return Ok(());
                     }
                     decision.is_named
                 }
                 // The shard decides; an id is named whichever client names it.
-                TxIdSpace::PerClient => self.ids.is_named(transaction.tx),
+                TxIdSpace::PerClient => self.ids.is_named(row.tx),
             };
             if is_named || self.config.recall == Recall::All {
                 marks = marks.and(Marks::REMEMBER);
             }
         }
-        let lane = route(transaction.client, self.batches.len());
+        let lane = route(row.client, self.batches.len());
         let batch = &mut self.batches[lane];
-        batch.entries.push(Entry::new(transaction, marks, offset));
+        batch.entries.push(Entry::new(row, marks));
         if batch.entries.len() >= self.config.batch_rows {
             self.flush(lane, lanes)?;
         }

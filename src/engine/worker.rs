@@ -1,5 +1,6 @@
 //! The worker: applies the entries of its batches to its shard and counts the outcomes.
 
+use std::hint::black_box;
 use std::marker::PhantomData;
 
 use super::batch::{Batch, Refused};
@@ -54,10 +55,15 @@ impl<'s> Worker for ShardWorker<'s> {
         batch: &mut Batch,
         outbox: &mut dyn Outbox<Notice<'s>>,
     ) -> Result<(), Stopped> {
-        // All look-ups first: none waits for another, nor for the accounts.
-        let shard = &mut self.shard;
+        // All look-ups first: none waits for another, and the accounts are at hand afterwards.
         self.slots.clear();
-        self.slots.extend(batch.entries.iter().map(|entry| shard.find(&entry.transaction())));
+        let mut locked = 0_usize;
+        for entry in &batch.entries {
+            let slot = self.shard.find(&entry.transaction());
+            locked += usize::from(self.shard.is_locked(slot));
+            self.slots.push(slot);
+        }
+        black_box(locked);
         for (entry, &slot) in batch.entries.iter().zip(&self.slots) {
             match self.shard.apply_at(slot, &entry.transaction(), entry.marks) {
                 Ok(()) => self.applied += 1,

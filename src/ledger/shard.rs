@@ -129,6 +129,12 @@ impl Shard {
         })))
     }
 
+    /// Tells whether there is an account in a slot and it is locked.
+    #[inline]
+    pub fn is_locked(&self, slot: Slot) -> bool {
+        slot.0.is_some_and(|slot| self.accounts[index(slot)].is_locked())
+    }
+
     /// Applies one transaction of a client of this shard.
     ///
     /// # Errors

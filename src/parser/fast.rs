@@ -17,12 +17,12 @@ use crate::transaction::{Kind, Transaction};
 /// A row that the fast path has understood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainRow {
-    client: u64,
-    tx: u64,
-    amount: Option<Amount>,
+    pub(crate) client: u64,
+    pub(crate) tx: u64,
+    pub(crate) amount: Option<Amount>,
     /// Where the row starts in its block, in bytes.
     pub(crate) offset: u32,
-    kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 const _: () = assert!(size_of::<PlainRow>() == 32);

@@ -14,7 +14,7 @@ use crate::amount::Amount;
 use crate::transaction::Kind;
 
 use Malformation as M;
-use table::{Expected, deposit, dispute, table, withdrawal};
+use table::{Expected, deposit, dispute, table};
 
 /// More rows than the window of the fast path takes.
 const PADDING: &str = "deposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\n";
