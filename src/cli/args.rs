@@ -102,7 +102,7 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_enum, default_value_t, help_heading = "Running")]
     threads: ThreadsArg,
 
-    /// Whether threads are pinned to cores; auto: if each can have its own.
+    /// Whether threads are pinned to cores; auto: if each can have its own and one is left over.
     #[arg(long, value_enum, default_value_t, help_heading = "Running")]
     pin: PinArg,
 

@@ -4,12 +4,14 @@
 //! A [`Shard`] is the part of the ledger that one worker owns; [`TxIds`] decides ids for all of
 //! them. [`Ledger`] puts the two together for programs that apply transactions one by one.
 
+mod accounts;
 mod invariant;
 mod shard;
 mod tx_ids;
 
+pub use accounts::Slot;
 pub use invariant::{InvariantError, Totals, check};
-pub use shard::{Closed, Marks, Shard, Slot};
+pub use shard::{Closed, Marks, Shard};
 pub use tx_ids::{Decision, TxIds};
 
 use crate::account::Account;
@@ -61,7 +63,7 @@ impl Ledger {
     }
 
     /// Gives the account of a client, if it has been opened.
-    pub fn account(&self, client: u64) -> Option<&Account> {
+    pub fn account(&self, client: u64) -> Option<Account> {
         self.shard.account(client)
     }
 

@@ -5,9 +5,11 @@
 //! line `// Decided.` nothing may fail.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
+use super::accounts::{Accounts, Slot};
 use super::invariant::Totals;
 use crate::account::Account;
 use crate::amount::Amount;
@@ -65,21 +67,11 @@ enum State {
     ChargedBack,
 }
 
-/// Where the account of a client stands in its shard.
-///
-/// Finding it and applying a transaction to it are two steps, so that the look-ups of a whole batch
-/// can be on their way to memory at once (bench `pipeline`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(Option<u32>);
-
 /// The accounts of some clients and the transactions of theirs that must be remembered.
 #[derive(Debug)]
 pub struct Shard {
     rules: Rules,
-    /// The place of each client's account among `accounts`.
-    slots: HashMap<u64, u32, RandomState>,
-    /// The accounts in the order in which they were opened.
-    accounts: Vec<Account>,
+    accounts: Accounts,
     remembered: HashMap<Reference, Remembered, RandomState>,
     /// The ids decided so far, where they are unique per client only.
     decided: HashSet<Reference, RandomState>,
@@ -100,8 +92,7 @@ impl Shard {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            slots: HashMap::default(),
-            accounts: Vec::new(),
+            accounts: Accounts::default(),
             remembered: HashMap::default(),
             decided: HashSet::default(),
             totals: Totals::default(),
@@ -118,21 +109,17 @@ impl Shard {
     /// With more than 2³² accounts.
     #[inline]
     pub fn find(&mut self, transaction: &Transaction) -> Slot {
-        let client = transaction.client;
-        if !transaction.kind.moves_money() {
-            return Slot(self.slots.get(&client).copied());
+        if transaction.kind.moves_money() {
+            Some(self.accounts.find_or_open(transaction.client))
+        } else {
+            self.accounts.find(transaction.client)
         }
-        let Self { slots, accounts, .. } = self;
-        Slot(Some(*slots.entry(client).or_insert_with(|| {
-            accounts.push(Account::default());
-            u32::try_from(accounts.len() - 1).expect("fewer accounts than 2³²")
-        })))
     }
 
     /// Tells whether there is an account in a slot and it is locked.
     #[inline]
     pub fn is_locked(&self, slot: Slot) -> bool {
-        slot.0.is_some_and(|slot| self.accounts[index(slot)].is_locked())
+        slot.is_some_and(|slot| self.accounts.is_locked(slot))
     }
 
     /// Applies one transaction of a client of this shard.
@@ -174,16 +161,13 @@ impl Shard {
     }
 
     /// Gives the account of a client, if it has been opened.
-    pub fn account(&self, client: u64) -> Option<&Account> {
-        self.slots.get(&client).map(|&slot| &self.accounts[index(slot)])
+    pub fn account(&self, client: u64) -> Option<Account> {
+        self.accounts.find(client).map(|slot| self.accounts.account(slot))
     }
 
     /// Closes the shard.
     pub fn close(self) -> Closed {
-        let mut order: Vec<(u64, u32)> = self.slots.into_iter().collect();
-        order.sort_unstable();
-        let account = |(client, slot)| (client, self.accounts[index(slot)]);
-        Closed { accounts: order.into_iter().map(account).collect(), totals: self.totals }
+        Closed { accounts: self.accounts.into_sorted(), totals: self.totals }
     }
 
     #[inline]
@@ -195,13 +179,13 @@ impl Shard {
         marks: Marks,
     ) -> Result<(), Rejection> {
         self.decide_per_client(row)?;
-        let account = &mut self.accounts[opened(slot)];
+        let slot = opened(slot);
         check_terminated(marks)?;
-        if account.is_locked() && self.rules.locked == Locked::Frozen {
+        if self.accounts.is_locked(slot) && self.rules.locked == Locked::Frozen {
             return Err(Rejection::AccountLocked);
         }
         // Decided.
-        account.deposit(amount);
+        self.accounts.deposit(slot, amount);
         self.totals.deposited += amount;
         if marks.has(Marks::REMEMBER) {
             self.remember(row, amount, State::Deposited);
@@ -218,16 +202,16 @@ impl Shard {
         marks: Marks,
     ) -> Result<(), Rejection> {
         self.decide_per_client(row)?;
-        let account = &mut self.accounts[opened(slot)];
+        let slot = opened(slot);
         check_terminated(marks)?;
-        if account.is_locked() {
+        if self.accounts.is_locked(slot) {
             return Err(Rejection::AccountLocked);
         }
-        if !account.covers(amount) {
+        if !self.accounts.covers(slot, amount) {
             return Err(Rejection::InsufficientFunds);
         }
         // Decided.
-        account.withdraw(amount);
+        self.accounts.withdraw(slot, amount);
         self.totals.withdrawn += amount;
         if marks.has(Marks::REMEMBER) {
             self.remember(row, amount, State::Withdrawn);
@@ -237,7 +221,7 @@ impl Shard {
 
     fn dispute(&mut self, slot: Slot, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
         let rules = self.rules;
-        let (account, tx) = self.refer(slot, row, marks)?;
+        let (slot, mut account, tx) = self.refer(slot, row, marks)?;
         match tx.state {
             State::Withdrawn => return Err(Rejection::NotDisputable),
             State::ChargedBack => return Err(Rejection::ChargedBack),
@@ -253,15 +237,17 @@ impl Shard {
         // Decided.
         account.hold(tx.amount);
         tx.state = State::Disputed;
+        self.accounts.put(slot, &account);
         Ok(())
     }
 
     fn resolve(&mut self, slot: Slot, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
-        let (account, tx) = self.refer(slot, row, marks)?;
+        let (slot, mut account, tx) = self.refer(slot, row, marks)?;
         check_disputed(tx.state)?;
         // Decided.
         account.release(tx.amount);
         tx.state = State::Resolved;
+        self.accounts.put(slot, &account);
         Ok(())
     }
 
@@ -271,12 +257,13 @@ impl Shard {
         row: &Transaction,
         marks: Marks,
     ) -> Result<(), Rejection> {
-        let (account, tx) = self.refer(slot, row, marks)?;
+        let (slot, mut account, tx) = self.refer(slot, row, marks)?;
         check_disputed(tx.state)?;
         // Decided.
         account.charge_back(tx.amount);
         tx.state = State::ChargedBack;
         let amount = tx.amount;
+        self.accounts.put(slot, &account);
         self.totals.charged_back += amount;
         Ok(())
     }
@@ -288,15 +275,16 @@ impl Shard {
         slot: Slot,
         row: &Transaction,
         marks: Marks,
-    ) -> Result<(&mut Account, &mut Remembered), Rejection> {
+    ) -> Result<(NonZeroU32, Account, &mut Remembered), Rejection> {
         check_terminated(marks)?;
-        let account = &mut self.accounts[index(slot.0.ok_or(Rejection::UnknownTx)?)];
+        let slot = slot.ok_or(Rejection::UnknownTx)?;
+        let account = self.accounts.account(slot);
         if account.is_locked() && self.rules.locked == Locked::Frozen {
             return Err(Rejection::AccountLocked);
         }
         let reference = (row.client, row.tx);
         let tx = self.remembered.get_mut(&reference).ok_or(Rejection::UnknownTx)?;
-        Ok((account, tx))
+        Ok((slot, account, tx))
     }
 
     fn remember(&mut self, row: &Transaction, amount: Amount, state: State) {
@@ -315,15 +303,10 @@ impl Shard {
     }
 }
 
+/// The slot of an account that a deposit or withdrawal has opened.
 #[inline]
-fn index(slot: u32) -> usize {
-    usize::try_from(slot).expect("32 bits fit")
-}
-
-/// The place of an account that a deposit or withdrawal has opened.
-#[inline]
-fn opened(slot: Slot) -> usize {
-    index(slot.0.expect("deposits and withdrawals open accounts"))
+fn opened(slot: Slot) -> NonZeroU32 {
+    slot.expect("deposits and withdrawals open accounts")
 }
 
 #[inline]
@@ -477,6 +460,6 @@ mod tests {
         let mut shard = Shard::new(Rules::default());
         let refusal = shard.apply(&deposit(1, 1, "5"), Marks::UNTERMINATED.and(Marks::REMEMBER));
         assert_eq!(refusal, Err(Rejection::UnterminatedRow));
-        assert_eq!(shard.account(1), Some(&Account::default()));
+        assert_eq!(shard.account(1), Some(Account::default()));
     }
 }
