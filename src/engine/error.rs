@@ -10,7 +10,7 @@ use crate::ledger::InvariantError;
 pub enum RunError {
     /// An input cannot be read, or is no transactions CSV.
     #[error(transparent)]
-    Input(#[from] InputError),
+    Input(InputError),
     /// The rejects cannot be written.
     #[error("the rejects cannot be written: {0}")]
     Rejects(#[source] io::Error),
@@ -28,4 +28,20 @@ pub enum RunError {
     /// A bug: what the run has computed cannot be right.
     #[error("broken invariant: {0}; this is a bug in millrace, and no balance was written")]
     Invariant(#[from] InvariantError),
+}
+
+impl From<InputError> for RunError {
+    fn from(error: InputError) -> Self {
+        match error {
+            // Whoever asked for it knows why, and no input is to blame.
+            InputError::Interrupted { .. } => Self::Interrupted,
+            error @ (InputError::Open { .. }
+            | InputError::Directory { .. }
+            | InputError::Format { .. }
+            | InputError::Read { .. }
+            | InputError::Changed { .. }
+            | InputError::TooLarge { .. }
+            | InputError::Spool { .. }) => Self::Input(error),
+        }
+    }
 }
