@@ -28,6 +28,7 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     };
     let report = match report {
         Err(RunError::Interrupted) => return Err(signals.failure()),
+        Err(RunError::Rejects(error)) => return Err(rejects_failure(args, error)),
         other => other?,
     };
     write_balances(&report, output.as_mut())?;
