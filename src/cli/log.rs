@@ -20,6 +20,9 @@ pub(super) fn start(verbosity: u8, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
+        // A line that cannot be written would be complained about where it cannot be either, with
+        // a panic.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && !no_color);
     match format {
         LogFormat::Text => builder.without_time().init(),
