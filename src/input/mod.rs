@@ -204,7 +204,7 @@ impl Source {
 
 fn open_path(name: String, path: &Path, opening: &Opening) -> Result<Source, InputError> {
     let open_error = |source| InputError::Open { name: name.clone(), source };
-    let file = File::open(path).map_err(open_error)?;
+    let file = open_file(path).map_err(open_error)?;
     let metadata = file.metadata().map_err(open_error)?;
     if metadata.is_dir() {
         return Err(InputError::Directory { name });
@@ -215,6 +215,31 @@ fn open_path(name: String, path: &Path, opening: &Opening) -> Result<Source, Inp
     }
     let watch = Watch::new(&file, &metadata).map_err(open_error)?;
     open_regular(name, file, metadata.len(), watch, opening)
+}
+
+/// Opens a file for reading.
+///
+/// A FIFO that nobody writes to is opened as well: it is its reader who waits, and a request to
+/// stop gets through to that, which it would not to open(2).
+#[cfg(target_os = "linux")]
+fn open_file(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
+    use std::os::unix::fs::FileTypeExt;
+
+    if !std::fs::metadata(path)?.file_type().is_fifo() {
+        return File::open(path);
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let descriptor = open(path, flags, Mode::empty())?;
+    fcntl_setfl(&descriptor, fcntl_getfl(&descriptor)? - OFlags::NONBLOCK)?;
+    Ok(descriptor.into())
+}
+
+/// Opens a file for reading. Other systems than Linux take a FIFO that nobody writes to yet for
+/// one that has ended, so it is waited for in open(2).
+#[cfg(not(target_os = "linux"))]
+fn open_file(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 fn open_regular(
