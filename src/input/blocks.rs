@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use memchr::{memchr, memrchr};
 
 use super::InputError;
-use super::content::{Content, Cursor};
+use super::content::{Content, Counted, Cursor};
 use super::error::Fault;
 use crate::parser::MAX_ROW_BYTES;
 
@@ -62,12 +62,14 @@ impl<'s> Blocks<'s> {
     ) -> Self {
         let supply = match (content, content.slice()) {
             (_, Some(bytes)) => Supply::Slice(&bytes[index(start)..]),
-            (Content::File { file, len }, None) => {
-                Supply::buffered(Cursor { file, at: start, end: *len }, block_bytes)
-            }
+            (Content::File { file, len }, None) => Supply::buffered(
+                Cursor { file, at: start, end: *len },
+                start + skipped,
+                block_bytes,
+            ),
             (Content::Stream(stream), None) => {
                 let reader = stream.lock().take().expect("a stream is read once");
-                Supply::buffered(reader, block_bytes)
+                Supply::buffered(reader, start + skipped, block_bytes)
             }
             (Content::Mapped(_) | Content::Memory(_), None) => unreachable!("they have a slice"),
         };
@@ -99,7 +101,7 @@ impl<'s> Blocks<'s> {
         let part = |end| {
             let supply = match (content, content.slice()) {
                 (Content::File { file, .. }, _) => {
-                    Supply::buffered(Cursor { file, at: from, end }, block_bytes)
+                    Supply::buffered(Cursor { file, at: from, end }, from + skipped, block_bytes)
                 }
                 (_, bytes) => {
                     Supply::Slice(&bytes.expect("no stream is split")[index(from)..index(end)])
@@ -124,9 +126,10 @@ impl<'s> Blocks<'s> {
                 }
             },
             Supply::Buffered(buffered) => {
-                let next = buffered
-                    .next(self.block_bytes)
-                    .map_err(|error| Fault::from(error).at(self.name, offset_bytes))?;
+                let next = buffered.next(self.block_bytes).map_err(|error| {
+                    let read = buffered.reader.count_bytes;
+                    Fault::from(error).at(self.name, buffered.start_bytes + read)
+                })?;
                 match next {
                     None => return Ok(None),
                     Some(block) => block,
@@ -153,9 +156,11 @@ impl<'s> Blocks<'s> {
 }
 
 impl<'s> Supply<'s> {
-    fn buffered(reader: impl Read + Send + 's, block_bytes: usize) -> Self {
+    /// Reads from where `start_bytes` of the input have been left behind.
+    fn buffered(reader: impl Read + Send + 's, start_bytes: u64, block_bytes: usize) -> Self {
         Self::Buffered(Buffered {
-            reader: Box::new(reader),
+            reader: Counted { reader: Box::new(reader), count_bytes: 0 },
+            start_bytes,
             buffer: Vec::new(),
             spare: Vec::new(),
             carried: 0,
@@ -205,7 +210,9 @@ fn next_row(content: &Content, aim: u64, len: u64) -> Result<u64, Fault> {
 
 /// Reads blocks through buffers.
 struct Buffered<'s> {
-    reader: Box<dyn Read + Send + 's>,
+    reader: Counted<Box<dyn Read + Send + 's>>,
+    /// Where the reader started in the input, in bytes.
+    start_bytes: u64,
     /// Starts with the bytes carried over from the block before.
     buffer: Vec<u8>,
     /// A buffer to use next.

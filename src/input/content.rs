@@ -130,3 +130,17 @@ impl<R: Read + AsFd> Read for Interruptible<R> {
         }
     }
 }
+
+/// Counts what is read through it, so that a fault can be given its place.
+pub(super) struct Counted<R> {
+    pub(super) reader: R,
+    pub(super) count_bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.count_bytes += u64::try_from(count).expect("64 bits");
+        Ok(count)
+    }
+}
