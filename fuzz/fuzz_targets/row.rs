@@ -21,6 +21,7 @@ fuzz_target!(|data: &[u8]| {
     let mut strict = Rows::strict(whole, &layout);
     let rows: Vec<Read> = fast.by_ref().collect();
     assert_eq!(rows, strict.by_ref().collect::<Vec<_>>());
+    assert_eq!(rows, Rows::portable(whole, &layout).collect::<Vec<_>>());
     assert_eq!(fast.blank_lines(), strict.blank_lines());
     assert_eq!(fast.next_line(), strict.next_line());
     assert_eq!(fast.consumed_bytes(), bytes.len());

@@ -104,7 +104,7 @@ impl Books {
         }
         let accounts: Vec<(u64, Account)> = CLIENTS
             .iter()
-            .filter_map(|&client| self.ledger.account(client).map(|account| (client, *account)))
+            .filter_map(|&client| self.ledger.account(client).map(|account| (client, account)))
             .collect();
         check(&accounts, &self.totals).expect("the invariants hold after every transaction");
         assert_eq!(text(&accounts), self.model.report());
