@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Entry, Refused, route};
 use super::config::{Config, Recall};
+use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
@@ -29,24 +30,15 @@ pub(super) struct Tally {
 /// Why the reader ends before the inputs do.
 #[derive(Debug)]
 pub(super) enum Halt {
-    Input(InputError),
-    Interrupted,
+    /// The run cannot go on.
+    Failed(RunError),
     /// A worker or the collector is gone; the cause is theirs.
     Stopped,
 }
 
 impl From<InputError> for Halt {
     fn from(error: InputError) -> Self {
-        match error {
-            InputError::Interrupted { .. } => Self::Interrupted,
-            error @ (InputError::Open { .. }
-            | InputError::Directory { .. }
-            | InputError::Format { .. }
-            | InputError::Read { .. }
-            | InputError::Changed { .. }
-            | InputError::TooLarge { .. }
-            | InputError::Spool { .. }) => Self::Input(error),
-        }
+        Self::Failed(error.into())
     }
 }
 
@@ -112,7 +104,7 @@ impl<'c, 's> Intake<'c, 's> {
         let mut end = 0;
         while let Some(block) = blocks.next()? {
             if self.config.interrupt.is_requested() {
-                return Err(Halt::Interrupted);
+                return Err(Halt::Failed(RunError::Interrupted));
             }
             let first_line = line;
             line = self.read_block(&block, first_line, source, lanes)?;

@@ -161,8 +161,7 @@ fn process(
     let reported = Some(merge.finish()?).filter(|_| reporting);
     match (finished.reader, finished.workers) {
         (Ok(tally), Ok(workers)) => Ok(Processed { tally, workers, reported }),
-        (Err(Halt::Input(error)), _) => Err(error.into()),
-        (Err(Halt::Interrupted), _) => Err(RunError::Interrupted),
+        (Err(Halt::Failed(error)), _) => Err(error),
         (Err(Halt::Stopped), _) | (Ok(_), Err(pipeline::Stopped)) => {
             unreachable!("a thread stops early only for an error or a panic, and neither is lost")
         }
