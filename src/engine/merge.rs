@@ -11,8 +11,9 @@ use memchr::memchr_iter;
 use super::batch::Refused;
 use super::error::RunError;
 use crate::input::{RowBlock, Source};
+use crate::outcome::Reason;
 use crate::output::rejects::RejectedRow;
-use crate::parser::{first_line, read_legible};
+use crate::parser::{Legible, LineReader, first_line, read_legible};
 use crate::pipeline::{Outbox, Stopped};
 
 /// Takes the rows that were not applied.
@@ -139,13 +140,19 @@ fn write_block(
     refused.sort_unstable_by_key(|row| row.offset);
     let bytes = block.bytes();
     let count = u64::try_from(refused.len()).expect("64 bits");
+    let lines = LineReader::new(&source.layout);
     let mut at = 0;
     for Refused { offset, reason } in refused {
         let offset = usize::try_from(offset).expect("an offset into memory");
         line += u64::try_from(memchr_iter(b'\n', &bytes[at..offset]).count()).expect("64 bits");
         at = offset;
         let (raw, _) = first_line(&bytes[offset..]);
-        let legible = read_legible(raw, &source.layout);
+        // What the rules refuse is a transaction, and reading one is quicker.
+        let transaction = match reason {
+            Reason::Rejected(_) => lines.read(&bytes[offset..]).0,
+            Reason::Malformed(_) => None,
+        };
+        let legible = transaction.map_or_else(|| read_legible(raw, &source.layout), Legible::from);
         sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
     }
     Ok(count)

@@ -148,7 +148,9 @@ fn process(
 ) -> Result<Processed, RunError> {
     let shards = config.shards();
     let reporting = sinks.rejects.is_some();
-    let workers = (0..shards).map(|_| ShardWorker::new(Shard::new(config.rules), reporting));
+    let remembered = ids.named_count().div_ceil(shards);
+    let workers = (0..shards)
+        .map(|_| ShardWorker::new(Shard::new(config.rules).with_room_for(remembered), reporting));
     let mut merge = Merge::new(sources, shards, sinks.rejects);
     let settings = pipeline::Settings {
         queue_batches: config.queue_batches.max(1),

@@ -14,7 +14,7 @@ use super::config::Config;
 use super::error::RunError;
 use crate::input::{Blocks, InputError, Source};
 use crate::ledger::TxIds;
-use crate::parser::{Layout, read_first};
+use crate::parser::{Layout, LineReader};
 use crate::pipeline::usable_cores;
 use crate::transaction::Kind;
 
@@ -94,11 +94,12 @@ fn scout_part(
 /// Adds every transaction that a row of a block refers to.
 pub(super) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
     let [first, second, third] = LETTERS;
+    let lines = LineReader::new(layout);
     let mut at = 0;
     while let Some(hit) = memchr3(first, second, third, &bytes[at..]) {
         let hit = at + hit;
         let start = memrchr(b'\n', &bytes[at..hit]).map_or(at, |newline| at + newline + 1);
-        let (transaction, length) = read_first(&bytes[start..], layout);
+        let (transaction, length) = lines.read(&bytes[start..]);
         named.extend(transaction.filter(|it| !it.kind.moves_money()).map(|it| it.tx));
         at = start + length;
     }

@@ -99,6 +99,13 @@ impl Shard {
         }
     }
 
+    /// Makes a shard without accounts that is about to remember `count` transactions.
+    #[must_use]
+    pub fn with_room_for(mut self, count: usize) -> Self {
+        self.remembered.reserve(count);
+        self
+    }
+
     /// Finds the account of a transaction's client.
     ///
     /// A deposit or withdrawal opens it, whatever its outcome will be: where ids are unique over

@@ -9,7 +9,7 @@
 #![expect(clippy::inline_always, reason = "compiled as a whole once per instruction set")]
 #![expect(clippy::needless_bitwise_bool, reason = "one branch that is never taken, not two")]
 
-use super::digits::{WINDOW, Window, others_portably, value_of_eight, values_portably};
+use super::digits::{WINDOW, Window, value_of_eight};
 use super::layout::IdLimits;
 use crate::amount::{Amount, UNITS_PER_WHOLE};
 use crate::transaction::{Kind, Transaction};
@@ -99,9 +99,14 @@ impl Run {
 }
 
 /// Reads the row at the start of `bytes`, if it is plain, and tells its length with its line end.
-pub(super) fn read_one(bytes: &[u8], limits: IdLimits) -> Option<(Transaction, usize)> {
-    let reach = bytes.first_chunk()?;
-    let (row, length) = read_row(reach, limits, others_portably, values_portably)?;
+#[inline(always)]
+pub(super) fn read_one(
+    bytes: &[u8],
+    limits: IdLimits,
+    others: impl Fn(&Window) -> u64,
+    values: impl Fn([u64; 4]) -> [u32; 4],
+) -> Option<(Transaction, usize)> {
+    let (row, length) = read_row(bytes.first_chunk()?, limits, others, values)?;
     Some((row.transaction(), index(length)))
 }
 
@@ -395,10 +400,11 @@ fn read_kind(reach: &[u8; REACH]) -> Option<(Kind, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parser::digits::{others_portably, values_portably};
 
     fn read_text(text: &str) -> Option<(Transaction, usize)> {
         let padded = format!("{text:<REACH$}");
-        read_one(padded.as_bytes(), IdLimits::default())
+        read_one(padded.as_bytes(), IdLimits::default(), others_portably, values_portably)
     }
 
     #[test]

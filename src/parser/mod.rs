@@ -220,16 +220,29 @@ impl Iterator for Rows<'_, '_> {
     }
 }
 
-/// Reads the line at the start of `bytes`; tells what it means, if it is a transaction, and its
-/// length with its line end.
-pub(crate) fn read_first(bytes: &[u8], layout: &Layout) -> (Option<Transaction>, usize) {
-    if layout.is_plain()
-        && let Some((transaction, length)) = fast::read_one(bytes, layout.limits())
-    {
-        return (Some(transaction), length);
+/// Reads single lines, wherever they stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineReader<'l> {
+    layout: &'l Layout,
+    vectors: Option<Vectors>,
+}
+
+impl<'l> LineReader<'l> {
+    pub(crate) fn new(layout: &'l Layout) -> Self {
+        Self { layout, vectors: layout.is_plain().then(Vectors::detect) }
     }
-    let (line, length) = first_line(bytes);
-    (parse_row(line, layout).ok(), length)
+
+    /// Reads the line at the start of `bytes`; tells what it means, if it is a transaction, and its
+    /// length with its line end.
+    #[inline]
+    pub(crate) fn read(&self, bytes: &[u8]) -> (Option<Transaction>, usize) {
+        let plain = self.vectors.and_then(|it| it.read_one(bytes, self.layout.limits()));
+        if let Some((transaction, length)) = plain {
+            return (Some(transaction), length);
+        }
+        let (line, length) = first_line(bytes);
+        (parse_row(line, self.layout).ok(), length)
+    }
 }
 
 /// Reads one row, without its line end, on the strict path.

@@ -101,6 +101,13 @@ pub struct Legible {
     pub amount: Option<Amount>,
 }
 
+impl From<Transaction> for Legible {
+    /// All of a row that is a transaction is legible.
+    fn from(Transaction { client, tx, amount, kind }: Transaction) -> Self {
+        Self { kind: Some(kind), client: Some(client), tx: Some(tx), amount }
+    }
+}
+
 /// Reads each field of a row for itself. Nothing is legible in a row that is too long or whose
 /// quotes are broken.
 pub(super) fn read_legible(line: &[u8], layout: &Layout) -> Legible {

@@ -6,8 +6,9 @@
 #![expect(unsafe_code, reason = "instructions beyond the baseline can be called no other way")]
 
 use super::digits::{others_portably, values_portably};
-use super::fast::Run;
+use super::fast::{self, Run};
 use super::layout::IdLimits;
+use crate::transaction::Transaction;
 
 /// Which instructions the fast path uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,22 @@ impl Vectors {
     }
 }
 
+impl Vectors {
+    /// Reads the row at the start of `bytes`, if it is plain, and tells its length with its line
+    /// end.
+    #[inline]
+    pub(super) fn read_one(self, bytes: &[u8], limits: IdLimits) -> Option<(Transaction, usize)> {
+        match self {
+            Self::Portable => fast::read_one(bytes, limits, others_portably, values_portably),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => {
+                // SAFETY: `detect`, the only maker of this value, has found all the features.
+                unsafe { x86::read_one_avx2(bytes, limits) }
+            }
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
@@ -56,13 +73,19 @@ mod x86 {
         _mm256_set1_epi16, _mm256_set1_epi32, _mm256_sub_epi8,
     };
 
-    use super::{IdLimits, Run};
+    use super::{IdLimits, Run, Transaction, fast};
     use crate::parser::digits::Window;
 
     /// [`Run::read`], compiled for AVX2.
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     pub(super) fn read_avx2(run: &mut Run, bytes: &[u8], at: usize, limits: IdLimits) -> usize {
         run.read(bytes, at, limits, |window| others_avx2(window), |words| values_avx2(words))
+    }
+
+    /// [`fast::read_one`], compiled for AVX2.
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    pub(super) fn read_one_avx2(bytes: &[u8], limits: IdLimits) -> Option<(Transaction, usize)> {
+        fast::read_one(bytes, limits, |window| others_avx2(window), |words| values_avx2(words))
     }
 
     /// Tells which bytes are no digits: bit 0 for the first.
