@@ -51,7 +51,7 @@ fn draw_until_done(progress: &Progress, (done, changed): &(Mutex<bool>, Condvar)
 
 fn style(has_total: bool) -> ProgressStyle {
     let template = if has_total {
-        "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left"
+        "{wide_bar} {percent} % of {total_bytes}, {eta} left"
     } else {
         "{spinner} {bytes}, {binary_bytes_per_sec}"
     };

@@ -11,6 +11,7 @@ use std::thread::scope;
 use memchr::{memchr3, memrchr};
 
 use super::config::Config;
+use super::count;
 use super::error::RunError;
 use crate::input::{Blocks, InputError, Source};
 use crate::ledger::TxIds;
@@ -86,6 +87,7 @@ fn scout_part(
             break;
         }
         scout_block(block.bytes(), &source.layout, &mut named);
+        config.progress.advance_scout(count(block.bytes().len()));
         blocks.recycle(block);
     }
     Ok(named)
