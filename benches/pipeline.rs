@@ -98,7 +98,7 @@ fn move_empty_batches() {
             batch = lanes.send(0, batch).expect("the worker stays");
         }
     };
-    pipeline::run(&settings, vec![Idle], reader, &mut Idle);
+    pipeline::run(&settings, vec![Idle], reader, &mut Idle).expect("there are threads");
 }
 
 criterion_group!(benches, bench_workloads, bench_setups);

@@ -61,9 +61,10 @@ pub(super) struct LedgerArgs {
     #[arg(required = true, value_name = "FILE")]
     inputs: Vec<PathBuf>,
 
-    /// Write the balances to FILE instead of standard output; it appears whole or not at all.
+    /// Write the balances to FILE instead of standard output (`-`); it appears whole or not at
+    /// all.
     #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    output: Option<PathBuf>,
 
     /// Write every row that was not applied to FILE, with its line and reason.
     #[arg(long, value_name = "FILE")]
@@ -215,6 +216,17 @@ impl LedgerArgs {
     /// The inputs; `None` is standard input.
     pub(super) fn inputs(&self) -> impl Iterator<Item = Option<&Path>> {
         self.inputs.iter().map(|path| Some(path.as_path()).filter(|path| *path != Path::new("-")))
+    }
+
+    /// The file for the balances; `None` is standard output.
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    /// The file that the rules come from, if they do.
+    pub(super) fn rules_file(&self) -> Option<&Path> {
+        let is_profile = self.rules.to_str().is_some_and(|name| Rules::named(name).is_some());
+        (!is_profile).then_some(self.rules.as_path())
     }
 
     /// Gives how the run is to be set up.

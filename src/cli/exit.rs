@@ -107,7 +107,7 @@ impl From<RunError> for Failure {
                 | InputError::Spool { .. } => Exit::Io,
                 InputError::Interrupted { .. } => Exit::Interrupted,
             },
-            RunError::Rejects(_) => Exit::Io,
+            RunError::Rejects(_) | RunError::Threads(_) => Exit::Io,
             RunError::ExpectedRows { .. } => Exit::Data,
             RunError::Interrupted => Exit::Interrupted,
             RunError::Invariant(_) => Exit::Bug,

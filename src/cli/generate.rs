@@ -1,6 +1,5 @@
 //! `millrace generate`: its arguments, the plan that they amount to, and writing it.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +9,7 @@ use millrace::generate::{Mix, Plan, Workload};
 use millrace::output::{OutputFile, WriteError};
 
 use super::exit::{Exit, Failure};
+use super::stdout;
 
 /// Writes test data: the same arguments give the same bytes on every machine.
 #[derive(Args, Clone, Debug)]
@@ -66,7 +66,8 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Failure> {
         plan.write_to(&mut file).map_err(|error| WriteError::write(path, error))?;
         file.persist()?;
     } else {
-        plan.write_to(&mut io::stdout().lock()).map_err(|error| Failure::stdout(&error))?;
+        let written = stdout().and_then(|mut stdout| plan.write_to(&mut stdout));
+        written.map_err(|error| Failure::stdout(&error))?;
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! The main command: inputs to balances.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
 use millrace::output::{OutputFile, WriteError, balances, persist_all, same_file};
@@ -10,7 +10,7 @@ use millrace::{Config, Input, Report, RunError, Sinks};
 
 use super::args::{LedgerArgs, SummaryArg};
 use super::exit::{Exit, Failure};
-use super::{log, progress, say, signals};
+use super::{log, progress, say, signals, stdout};
 
 /// Reads the inputs and writes the balances.
 pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
@@ -18,7 +18,7 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     check_paths(args)?;
     let config = args.config()?;
     let signals = signals::watch(&config.interrupt, config.io)?;
-    let mut output = args.output.as_deref().map(OutputFile::create).transpose()?;
+    let mut output = args.output().map(OutputFile::create).transpose()?;
     let rejects = args.rejects.as_deref().map(OutputFile::create).transpose()?;
     let several = args.inputs().count() > 1;
     let mut rejects = rejects.map(|file| RejectsWriter::new(file, several));
@@ -34,6 +34,7 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     write_balances(&report, output.as_mut())?;
     let rejects = rejects.map(RejectsWriter::finish).transpose();
     let rejects = rejects.map_err(|error| rejects_failure(args, error))?;
+    signals.commit();
     persist_all(output.into_iter().chain(rejects).collect())?;
     if !args.quiet {
         say(&match args.summary {
@@ -68,9 +69,8 @@ fn write_balances(report: &Report, output: Option<&mut OutputFile>) -> Result<()
         return balances::write(file, &report.accounts)
             .map_err(|error| WriteError::write(&path, error).into());
     }
-    let mut stdout = io::stdout().lock();
-    balances::write(&mut stdout, &report.accounts)
-        .and_then(|()| stdout.flush())
+    stdout()
+        .and_then(|mut stdout| balances::write(&mut stdout, &report.accounts))
         .map_err(|error| Failure::stdout(&error))
 }
 
@@ -84,14 +84,18 @@ fn check_paths(args: &LedgerArgs) -> Result<(), Failure> {
     if args.inputs().filter(Option::is_none).count() > 1 {
         return usage("`-` is given twice; standard input can be read once".to_owned());
     }
-    let outputs: Vec<&PathBuf> = args.output.iter().chain(&args.rejects).collect();
+    if args.rejects.as_deref() == Some(Path::new("-")) {
+        return usage("--rejects needs a file; standard output is for balances".to_owned());
+    }
+    let outputs: Vec<&Path> = args.output().into_iter().chain(args.rejects.as_deref()).collect();
     if let [output, rejects] = outputs[..]
         && same_file(output, rejects)
     {
         return usage(format!("{}: is both --output and --rejects", Printable::path(output)));
     }
+    let rules = args.rules_file();
     for output in outputs {
-        for input in args.inputs() {
+        for input in args.inputs().chain(rules.map(Some)) {
             if same_file(input.unwrap_or(Path::new("/dev/stdin")), output) {
                 let shown = Printable::path(output);
                 return usage(format!("{shown}: is an input; the output would replace it"));

@@ -1,6 +1,6 @@
 //! `millrace completions` and `millrace man`, made from the arguments themselves.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -8,6 +8,7 @@ use clap_mangen::Man;
 
 use super::args::Cli;
 use super::exit::{Exit, Failure};
+use super::stdout;
 
 /// Writes the completions of a shell to standard output.
 pub(super) fn completions(shell: Shell) -> Result<Exit, Failure> {
@@ -24,10 +25,7 @@ pub(super) fn man() -> Result<Exit, Failure> {
 }
 
 fn write_out(bytes: &[u8]) -> Result<Exit, Failure> {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::stdout(&error))?;
+    let written = stdout().and_then(|mut stdout| stdout.write_all(bytes));
+    written.map_err(|error| Failure::stdout(&error))?;
     Ok(Exit::Done)
 }

@@ -13,7 +13,9 @@ mod progress;
 mod signals;
 
 use std::env;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clap::Parser;
@@ -61,6 +63,12 @@ fn guard(body: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
         )
         .report(),
     }
+}
+
+/// Opens standard output as a file of its own: what std calls by that name takes a descriptor that
+/// cannot be written to for one that nobody reads, and reports nothing.
+fn stdout() -> io::Result<File> {
+    io::stdout().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// Says something to people. Standard error that is closed or full changes no result.

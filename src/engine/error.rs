@@ -22,6 +22,9 @@ pub enum RunError {
         /// What was found.
         found: u64,
     },
+    /// The system has no threads left.
+    #[error("no thread can be started: {0}; use fewer --workers, or --threads never")]
+    Threads(#[source] io::Error),
     /// The run was asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -159,7 +159,8 @@ fn process(
     };
     let intake = Intake::new(config, sources, ids, reporting);
     let finished =
-        pipeline::run(&settings, workers.collect(), |lanes| intake.run(lanes), &mut merge);
+        pipeline::run(&settings, workers.collect(), |lanes| intake.run(lanes), &mut merge)
+            .map_err(RunError::Threads)?;
     let reported = Some(merge.finish()?).filter(|_| reporting);
     match (finished.reader, finished.workers) {
         (Ok(tally), Ok(workers)) => Ok(Processed { tally, workers, reported }),

@@ -6,9 +6,10 @@
 //! be missed. Rows that have such a letter for another reason are parsed in vain.
 
 use std::panic::resume_unwind;
-use std::thread::scope;
+use std::thread::{Builder, scope};
 
 use memchr::{memchr3, memrchr};
+use parking_lot::Mutex;
 
 use super::config::Config;
 use super::count;
@@ -39,20 +40,19 @@ const _: () = {
 /// Inputs below this size, in bytes, are not worth a thread.
 const SMALL: u64 = 1 << 20;
 
+/// Ids that a thread gathers before it adds them to the set.
+const GATHERED_IDS: usize = 1 << 16;
+
 /// Lists every transaction that a row of the sources refers to.
 pub(super) fn named_ids(sources: &[Source], config: &Config) -> Result<TxIds, RunError> {
-    let mut ids = TxIds::default();
+    let ids = Mutex::new(TxIds::default());
     for source in sources {
         let is_small = source.size_bytes().is_some_and(|size| size < SMALL);
         let threads = if is_small || !config.uses_threads() { 1 } else { usable_cores() };
         let parts = source.parts(threads, config.block_bytes())?;
-        for named in scout_parts(parts, source, config)? {
-            for tx in named {
-                ids.name(tx);
-            }
-        }
+        scout_parts(parts, source, config, &ids)?;
     }
-    if config.interrupt.is_requested() { Err(RunError::Interrupted) } else { Ok(ids) }
+    if config.interrupt.is_requested() { Err(RunError::Interrupted) } else { Ok(ids.into_inner()) }
 }
 
 /// Scouts every part, each on a thread of its own if there are several.
@@ -60,18 +60,21 @@ fn scout_parts(
     mut parts: Vec<Blocks<'_>>,
     source: &Source,
     config: &Config,
-) -> Result<Vec<Vec<u64>>, InputError> {
+    ids: &Mutex<TxIds>,
+) -> Result<(), RunError> {
     let last = parts.pop();
     scope(|scope| {
-        let threads: Vec<_> = parts
-            .into_iter()
-            .map(|part| scope.spawn(|| scout_part(part, source, config)))
-            .collect();
-        let own = last.map(|part| scout_part(part, source, config));
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        joined.chain(own).collect()
+        let mut threads = Vec::with_capacity(parts.len());
+        for part in parts {
+            let work = || scout_part(part, source, config, ids);
+            let thread = Builder::new().name("scout".to_owned()).spawn_scoped(scope, work);
+            threads.push(thread.map_err(RunError::Threads)?);
+        }
+        last.map_or(Ok(()), |part| scout_part(part, source, config, ids))?;
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        Ok(())
     })
 }
 
@@ -79,18 +82,30 @@ fn scout_part(
     mut blocks: Blocks<'_>,
     source: &Source,
     config: &Config,
-) -> Result<Vec<u64>, InputError> {
+    ids: &Mutex<TxIds>,
+) -> Result<(), InputError> {
     let mut named = Vec::new();
-    while let Some(block) = blocks.next()? {
-        // Whoever waits for the result looks at the request as well.
-        if config.interrupt.is_requested() {
-            break;
-        }
+    // Whoever waits for the result looks at the request as well.
+    while let Some(block) = blocks.next()?
+        && !config.interrupt.is_requested()
+    {
         scout_block(block.bytes(), &source.layout, &mut named);
         config.progress.advance_scout(count(block.bytes().len()));
         blocks.recycle(block);
+        if named.len() >= GATHERED_IDS {
+            add(&mut named, ids);
+        }
     }
-    Ok(named)
+    add(&mut named, ids);
+    Ok(())
+}
+
+/// Adds gathered ids to the set: each takes memory once, however often it is named.
+fn add(named: &mut Vec<u64>, ids: &Mutex<TxIds>) {
+    let mut ids = ids.lock();
+    for tx in named.drain(..) {
+        ids.name(tx);
+    }
 }
 
 /// Adds every transaction that a row of a block refers to.

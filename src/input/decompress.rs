@@ -62,7 +62,8 @@ type Compressed = BufReader<BoxedReader>;
 
 enum State {
     Between(Compressed),
-    Within(Compressed, Box<FrameDecoder>),
+    /// In a frame, and how many bytes of it are decoded.
+    Within(Compressed, Box<FrameDecoder>, u64),
     /// Ended, or failed.
     Done,
 }
@@ -80,7 +81,7 @@ impl ZstdDecoder {
             }
             let mut decoder = Box::new(FrameDecoder::new());
             match decoder.init(&mut reader) {
-                Ok(()) => return Ok(State::Within(reader, decoder)),
+                Ok(()) => return Ok(State::Within(reader, decoder, 0)),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                     length,
                     ..
@@ -124,19 +125,31 @@ impl Read for ZstdDecoder {
             self.state = match std::mem::replace(&mut self.state, State::Done) {
                 State::Done => return Ok(0),
                 State::Between(reader) => Self::start(reader)?,
-                State::Within(mut reader, mut decoder) => {
+                State::Within(mut reader, mut decoder, done) => {
                     let count = Self::decode(&mut reader, &mut decoder, buffer)?;
                     if count > 0 {
-                        self.state = State::Within(reader, decoder);
+                        let done = done + u64::try_from(count).expect("64 bits");
+                        self.state = State::Within(reader, decoder, done);
                         return Ok(count);
                     }
-                    let stored = decoder.get_checksum_from_data();
-                    if stored.is_some() && stored != decoder.get_calculated_checksum() {
-                        return Err(corrupt("the zstd checksum differs"));
-                    }
+                    check_frame(&decoder, done)?;
                     State::Between(reader)
                 }
             };
         }
     }
+}
+
+/// Compares a frame of `done` bytes with what its header and its end say of it, if they do.
+fn check_frame(decoder: &FrameDecoder, done: u64) -> io::Result<()> {
+    let stored = decoder.get_checksum_from_data();
+    if stored.is_some() && stored != decoder.get_calculated_checksum() {
+        return Err(corrupt("the zstd checksum differs"));
+    }
+    // 0 where the header says nothing.
+    let size = decoder.content_size();
+    if size != 0 && size != done {
+        return Err(corrupt("the zstd frame has not the size that it says"));
+    }
+    Ok(())
 }

@@ -209,12 +209,10 @@ fn open_path(name: String, path: &Path, opening: &Opening) -> Result<Source, Inp
     if metadata.is_dir() {
         return Err(InputError::Directory { name });
     }
-    // The size of what is no regular file means nothing, nor does the 0 of files in /proc.
-    if !metadata.is_file() || metadata.len() == 0 {
-        return open_stream(name, content::interruptible(file, &opening.interrupt), None, opening);
+    match Watch::of_regular(&file, &metadata).map_err(open_error)? {
+        Some(watch) => open_regular(name, file, metadata.len(), watch, opening),
+        None => open_stream(name, content::interruptible(file, &opening.interrupt), None, opening),
     }
-    let watch = Watch::new(&file, &metadata).map_err(open_error)?;
-    open_regular(name, file, metadata.len(), watch, opening)
 }
 
 /// Opens a file for reading.
@@ -282,12 +280,16 @@ fn open_stdin(name: String, opening: &Opening) -> Result<Source, InputError> {
     if metadata.is_dir() {
         return Err(InputError::Directory { name });
     }
-    let has_size = metadata.is_file() && metadata.len() > 0;
-    if has_size && file.stream_position().is_ok_and(|position| position == 0) {
-        let watch = Watch::new(&file, &metadata).map_err(open_error)?;
-        return open_regular(name, file, metadata.len(), watch, opening);
+    let watch = Watch::of_regular(&file, &metadata).map_err(open_error)?;
+    match watch {
+        // A file of which a part has been read already is read on from there.
+        Some(watch) if file.stream_position().is_ok_and(|position| position == 0) => {
+            open_regular(name, file, metadata.len(), watch, opening)
+        }
+        watch => {
+            open_stream(name, content::interruptible(file, &opening.interrupt), watch, opening)
+        }
     }
-    open_stream(name, content::interruptible(file, &opening.interrupt), None, opening)
 }
 
 fn open_stream(

@@ -48,8 +48,13 @@ impl State {
 }
 
 impl Watch {
-    pub(super) fn new(file: &File, metadata: &Metadata) -> io::Result<Self> {
-        Ok(Self { file: file.try_clone()?, before: State::of(metadata) })
+    /// Watches a regular file; nothing else has a size and times that say something, nor has the
+    /// size of 0 that files in `/proc` have.
+    pub(super) fn of_regular(file: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self { file: file.try_clone()?, before: State::of(metadata) }))
     }
 
     /// Compares the file with what was opened.

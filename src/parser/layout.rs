@@ -1,5 +1,7 @@
 //! The layout of an input: which column holds what, from its header line.
 
+use memchr::memmem;
+
 use super::MAX_ROW_BYTES;
 use super::fields::{BrokenQuotes, Fields};
 use crate::transaction::Kind;
@@ -64,16 +66,19 @@ impl Layout {
         extra: ExtraColumns,
         limits: IdLimits,
     ) -> Result<Self, HeaderError> {
-        if line.len() > MAX_ROW_BYTES {
-            return Err(if line.contains(&0) { HeaderError::Binary } else { HeaderError::TooLong });
-        }
         if line.contains(&0) {
             return Err(HeaderError::Binary);
+        }
+        if line.len() > MAX_ROW_BYTES {
+            let head = line[..MAX_ROW_BYTES].to_ascii_lowercase();
+            return Err(foreign_line(&head).unwrap_or(HeaderError::TooLong));
         }
         let mut names: Vec<Vec<u8>> = Fields::new(line)
             .map(|field| field.map(<[u8]>::to_ascii_lowercase))
             .collect::<Result<_, _>>()
-            .map_err(|BrokenQuotes| HeaderError::BrokenQuotes)?;
+            .map_err(|BrokenQuotes| {
+                foreign_line(&line.to_ascii_lowercase()).unwrap_or(HeaderError::BrokenQuotes)
+            })?;
         // A trailing comma is an empty surplus column, as it is in a row.
         while names.last().is_some_and(Vec::is_empty) {
             names.pop();
@@ -147,16 +152,8 @@ fn locate(names: &[Vec<u8>]) -> Result<[usize; 4], HeaderError> {
 /// Says what a line that lacks a column looks like instead of a header.
 fn explain_missing(names: &[Vec<u8>], missing: &'static str) -> HeaderError {
     let line = names.join(&b","[..]);
-    let names_a_column = |text: &[u8]| {
-        NAMES.iter().any(|name| text.windows(name.len()).any(|part| part == name.as_bytes()))
-    };
-    if line.contains(&b'\r') {
-        return HeaderError::CarriageReturns;
-    }
-    if let Some(delimiter) = [b';', b'\t', b'|'].into_iter().find(|byte| line.contains(byte))
-        && names_a_column(&line)
-    {
-        return HeaderError::Delimiter { delimiter: char::from(delimiter) };
+    if let Some(foreign) = foreign_line(&line) {
+        return foreign;
     }
     if names.first().is_some_and(|name| Kind::from_name(name).is_some()) {
         return HeaderError::Data;
@@ -165,6 +162,19 @@ fn explain_missing(names: &[Vec<u8>], missing: &'static str) -> HeaderError {
         return HeaderError::Binary;
     }
     HeaderError::MissingColumn { name: missing, line: printable(&line) }
+}
+
+/// Tells what other program's line names the columns: one whose lines end with CR alone, or whose
+/// columns are parted by something else than commas. The line is in lower case.
+fn foreign_line(line: &[u8]) -> Option<HeaderError> {
+    if !NAMES.iter().any(|name| memmem::find(line, name.as_bytes()).is_some()) {
+        return None;
+    }
+    if line.contains(&b'\r') {
+        return Some(HeaderError::CarriageReturns);
+    }
+    let delimiter = [b';', b'\t', b'|'].into_iter().find(|byte| line.contains(byte))?;
+    Some(HeaderError::Delimiter { delimiter: char::from(delimiter) })
 }
 
 /// Makes a name from a file fit to print.
@@ -267,12 +277,15 @@ mod tests {
             ("deposit,1,1,1.0", E::Data),
             ("type,client,tx,amount\rdeposit,1,1,1.0", E::CarriageReturns),
             ("\"type,client", E::BrokenQuotes),
+            ("\"type\";\"client\";\"tx\";\"amount\"", E::Delimiter { delimiter: ';' }),
             ("\u{7f}ELF\u{2}\u{1}\u{1}\0\0", E::Binary),
             ("\u{1}\u{2}", E::Binary),
         ] {
             assert_eq!(header(line), Err(expected), "{line:?}");
         }
         assert_eq!(header(&"x".repeat(5000)), Err(E::TooLong));
+        let rows = "deposit,1,1,1\r".repeat(1000);
+        assert_eq!(header(&format!("Type,client,tx,amount\r{rows}")), Err(E::CarriageReturns));
         assert_eq!(header(&"\0".repeat(5000)), Err(E::Binary));
     }
 

@@ -110,13 +110,13 @@ impl<'b, 'l> Rows<'b, 'l> {
     /// Starts at the first row of `block`, whose columns are as `layout` says.
     #[inline]
     pub fn new(block: Block<'b>, layout: &'l Layout) -> Self {
-        Self::on(block, layout, layout.is_plain().then(Vectors::detect))
+        Self::on(block, layout, may_be_plain(block, layout).then(Vectors::detect))
     }
 
     /// Starts at the first row of `block` and uses the instructions of every machine: slower, the
     /// same rows.
     pub fn portable(block: Block<'b>, layout: &'l Layout) -> Self {
-        Self::on(block, layout, layout.is_plain().then_some(Vectors::Portable))
+        Self::on(block, layout, may_be_plain(block, layout).then_some(Vectors::Portable))
     }
 
     /// Starts at the first row of `block` and never takes the fast path: slower, the same rows.
@@ -218,6 +218,12 @@ impl Iterator for Rows<'_, '_> {
         self.line += 1;
         Some(Ok(row))
     }
+}
+
+/// Tells whether the fast path may be tried: on the plain layout, and within the 4 GiB that places
+/// of plain rows can express.
+fn may_be_plain(block: Block<'_>, layout: &Layout) -> bool {
+    layout.is_plain() && u32::try_from(block.bytes.len()).is_ok()
 }
 
 /// Reads single lines, wherever they stand.

@@ -11,6 +11,7 @@ mod queue;
 
 pub use pin::{Pin, usable_cores};
 
+use std::io;
 use std::panic::resume_unwind;
 use std::thread::{Builder, ScopedJoinHandle, scope};
 
@@ -155,6 +156,9 @@ const QUEUED_REPORTS: usize = 16;
 /// The collector runs on the calling thread. When it fails, the threads find its queue gone and
 /// stop. Every thread is joined before this returns.
 ///
+/// # Errors
+/// The system refuses a thread; nothing has been read then.
+///
 /// # Panics
 /// When the reader, a worker or the collector panics: the others stop, all threads are joined, and
 /// the panic goes on in the calling thread.
@@ -163,7 +167,7 @@ pub fn run<W, R, F, C>(
     workers: Vec<W>,
     reader: F,
     collector: &mut C,
-) -> Finished<R, W::Result>
+) -> io::Result<Finished<R, W::Result>>
 where
     W: Worker,
     R: Send,
@@ -173,7 +177,7 @@ where
     if settings.threads {
         run_on_threads(settings, workers, reader, collector)
     } else {
-        run_inline(workers, reader, collector)
+        Ok(run_inline(workers, reader, collector))
     }
 }
 
@@ -197,7 +201,7 @@ fn run_on_threads<W, R, F, C>(
     workers: Vec<W>,
     reader: F,
     collector: &mut C,
-) -> Finished<R, W::Result>
+) -> io::Result<Finished<R, W::Result>>
 where
     W: Worker,
     R: Send,
@@ -217,7 +221,8 @@ where
             lanes.push(Lane { full, empty, unmade: made - 1 });
             let (reports, core) = (reports.clone(), cores.of(index + 1));
             let work = move || serve(worker, core, &inbox, outbox, reports);
-            handles.push(spawn(scope, format!("worker-{index}"), work));
+            // Should it fail, the queues close and the workers started so far end.
+            handles.push(spawn(scope, format!("worker-{index}"), work)?);
         }
         let core = cores.of(0);
         let read = move || {
@@ -226,7 +231,7 @@ where
             let mut lanes = Lanes { inner: Inner::Threads { lanes, reports } };
             reader(&mut lanes)
         };
-        let reader = spawn(scope, "reader".to_owned(), read);
+        let reader = spawn(scope, "reader".to_owned(), read)?;
         collect(inbox, collector);
         // The reader's panic is the cause of what the workers did, and theirs of what it did; all
         // of them are joined before one is resumed.
@@ -237,7 +242,7 @@ where
             .into_iter()
             .map(|worker| worker.unwrap_or_else(|panic| resume_unwind(panic)))
             .collect();
-        Finished { reader, workers }
+        Ok(Finished { reader, workers })
     })
 }
 
@@ -275,8 +280,8 @@ fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     name: String,
     body: impl FnOnce() -> T + Send + 'scope,
-) -> ScopedJoinHandle<'scope, T> {
-    Builder::new().name(name).spawn_scoped(scope, body).expect("the system has threads left")
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    Builder::new().name(name).spawn_scoped(scope, body)
 }
 
 #[cfg(test)]

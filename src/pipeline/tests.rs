@@ -78,7 +78,8 @@ fn every_batch_is_worked_once_with_and_without_threads() {
         let alive = AtomicUsize::new(0);
         let workers = (0..count).map(|_| Adder::new(&alive, None)).collect();
         let mut keep = Keep { reports: Vec::new(), most: usize::MAX };
-        let finished = run(&settings(threads), workers, |lanes| deal(lanes, 1000), &mut keep);
+        let finished =
+            run(&settings(threads), workers, |lanes| deal(lanes, 1000), &mut keep).unwrap();
         assert_eq!(finished.reader, Ok(()));
         assert_eq!(finished.workers.unwrap().iter().sum::<u64>(), 499_500);
         keep.reports.sort_unstable();
@@ -129,7 +130,8 @@ fn a_collector_that_fails_stops_the_run() {
         let alive = AtomicUsize::new(0);
         let workers = (0..3).map(|_| Adder::new(&alive, None)).collect();
         let mut keep = Keep { reports: Vec::new(), most: 10 };
-        let finished = run(&settings(threads), workers, |lanes| deal(lanes, 1_000_000), &mut keep);
+        let finished =
+            run(&settings(threads), workers, |lanes| deal(lanes, 1_000_000), &mut keep).unwrap();
         assert_eq!(finished.reader, Err(Stopped));
         assert_eq!(alive.load(Ordering::SeqCst), 0);
     }
@@ -169,6 +171,6 @@ fn no_more_batches_are_made_than_the_queue_holds() {
             batch = lanes.send(0, batch).unwrap();
         }
     };
-    run(&settings(true), vec![Sink], reader, &mut Ignore);
+    run(&settings(true), vec![Sink], reader, &mut Ignore).unwrap();
     assert!(MADE.load(Ordering::SeqCst) <= settings(true).queue_batches + 2);
 }

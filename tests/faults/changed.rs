@@ -1,7 +1,7 @@
 //! Inputs that do not stay what they were.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Seek, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -84,7 +84,7 @@ fn an_input_changed_in_place_is_refused() {
         }
         let rewrite = |path: &Path| {
             let mut file = OpenOptions::new().write(true).open(path).unwrap();
-            file.seek(std::io::SeekFrom::End(-2)).unwrap();
+            file.seek(SeekFrom::End(-2)).unwrap();
             file.write_all(b"2").unwrap();
         };
         assert_refused(way, rewrite, &["in.csv: was written to while it was read"]);
@@ -131,6 +131,28 @@ fn an_input_replaced_by_rename_is_read_as_it_was() {
             assert_eq!(ran.stdout, settled(), "{way}");
         }
     }
+}
+
+/// A file of which somebody had read a line before was not watched, and an overwritten row was
+/// lost without a word.
+#[test]
+fn a_file_that_is_read_on_is_watched_as_well() {
+    let folder = Folder::new();
+    write_input(&folder);
+    let text = folder.read("in.csv");
+    folder.write("in.csv", format!("skipped\n{text}"));
+    make_fifo(&folder, "fifo");
+    let mut stdin = fs::File::open(folder.path("in.csv")).unwrap();
+    stdin.seek(SeekFrom::Start(8)).unwrap();
+    let child = folder.command(MILLRACE).args(["-", "fifo"]).stdin(stdin).spawn().unwrap();
+    let mut fifo = OpenOptions::new().write(true).open(folder.path("fifo")).unwrap();
+    let mut file = OpenOptions::new().write(true).open(folder.path("in.csv")).unwrap();
+    file.seek(SeekFrom::End(-1)).unwrap();
+    file.write_all(b"#").unwrap();
+    fifo.write_all(LAST_INPUT.as_bytes()).unwrap();
+    drop(fifo);
+    let ran = finish(child).ended(74).saying(&["was written to"]);
+    assert_eq!(ran.stdout, "");
 }
 
 #[test]

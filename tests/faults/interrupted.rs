@@ -98,6 +98,31 @@ fn a_signal_stops_a_run_that_waits_for_standard_input() {
     }
 }
 
+/// A run that wrote to a pipe nobody read could be ended by SIGKILL alone: std waits for the pipe
+/// again whenever a signal wakes it.
+#[test]
+fn a_signal_stops_a_run_that_waits_for_whoever_reads_its_output() {
+    for (signal, code) in STOPS {
+        let folder = folder();
+        folder.write("large.csv", deposits((0..50_000).map(|tx| (tx, tx))));
+        make_fifo(&folder, "fifo");
+        for (args, stdout_is_read) in [
+            ("in.csv -o fifo", true),
+            ("in.csv -o out.csv --rejects fifo", true),
+            ("large.csv", false),
+        ] {
+            let mut child = folder.command(MILLRACE).args(args.split_whitespace()).spawn().unwrap();
+            let unread = if stdout_is_read { None } else { child.stdout.take() };
+            thread::sleep(Duration::from_millis(300));
+            send(&child, signal);
+            let ran = finish(child).ended(code);
+            assert_eq!(ran.stderr, "millrace: interrupted; no output was written\n", "{args}");
+            drop(unread);
+            assert_eq!(folder.read("out.csv"), OLD);
+        }
+    }
+}
+
 #[test]
 fn a_stopped_run_goes_on() {
     for how in ["", "--threads always --workers 3", "--recall all"] {

@@ -149,6 +149,7 @@ fn outputs_that_would_meet_an_input_or_each_other_are_refused() {
     let folder = folder(10);
     fs::hard_link(folder.path("in.csv"), folder.path("linked.csv")).unwrap();
     symlink("in.csv", folder.path("soft.csv")).unwrap();
+    folder.write("rules.toml", "locked = 'frozen'");
     let before = folder.files();
     for (args, parts) in [
         ("in.csv -o in.csv", ["in.csv: is an input", "would replace it"]),
@@ -158,6 +159,9 @@ fn outputs_that_would_meet_an_input_or_each_other_are_refused() {
         ("soft.csv -o in.csv", ["in.csv: is an input", "would replace it"]),
         ("in.csv -o new.csv --rejects new.csv", ["new.csv: is both", "--rejects"]),
         ("in.csv -o new.csv --rejects ./new.csv", ["new.csv: is both", "--rejects"]),
+        ("in.csv --rules rules.toml -o rules.toml", ["rules.toml: is an input", "replace it"]),
+        ("in.csv --rules rules.toml --rejects ./rules.toml", ["rules.toml: is", "replace it"]),
+        ("in.csv --rejects -", ["--rejects needs a file", "standard output"]),
         ("- in.csv -", ["`-` is given twice", "read once"]),
     ] {
         let ran = folder.run(args).ended(2).saying(&parts);
@@ -168,6 +172,27 @@ fn outputs_that_would_meet_an_input_or_each_other_are_refused() {
     let mut command = folder.command(MILLRACE);
     run(command.args(["-", "-o", "in.csv"]).stdin(stdin)).ended(2).saying(&["in.csv: is an input"]);
     assert!(folder.files() == before);
+}
+
+/// `-o -` made a file of that name, and whoever read standard output got nothing.
+#[test]
+fn a_dash_is_standard_output() {
+    let folder = folder(10);
+    let expected = folder.run("in.csv").ended(0).stdout;
+    assert_eq!(folder.run("in.csv -o -").ended(0).stdout, expected);
+    assert!(!folder.path("-").exists());
+}
+
+/// Std takes a standard output that cannot be written to for one that nobody reads: the balances
+/// were lost, and the exit code was 0.
+#[test]
+fn a_standard_output_that_cannot_be_written_is_an_io_error() {
+    let folder = folder(10);
+    for args in ["in.csv", "generate -n 5", "man"] {
+        let script = format!("exec \"$0\" {args} 1</dev/null");
+        let ran = run(folder.command("sh").args(["-c", &script, MILLRACE])).ended(74);
+        ran.saying(&["standard output: cannot be written"]);
+    }
 }
 
 #[test]

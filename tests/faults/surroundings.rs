@@ -86,6 +86,16 @@ fn a_name_that_is_not_utf8_is_a_name() {
     ran.saying(&[r"millrace: \xe4.csv: line 1: "]);
 }
 
+/// A system without threads to give was reported as a bug in millrace.
+#[test]
+fn threads_that_cannot_be_started_are_an_io_error() {
+    let folder = folder();
+    let script = "ulimit -v 400000; exec \"$0\" in.csv --workers 1024";
+    let ran = run(folder.command("sh").args(["-c", script, MILLRACE])).ended(74);
+    assert_eq!(ran.stdout, "");
+    ran.saying(&["no thread can be started", "--workers"]);
+}
+
 #[test]
 fn fewer_cores_than_workers_give_the_same() {
     let folder = Folder::new();
