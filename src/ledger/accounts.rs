@@ -12,7 +12,8 @@ use foldhash::fast::RandomState;
 use crate::account::Account;
 use crate::amount::{Amount, Balance};
 
-/// Clients below this are found in a table, of at most 4 MiB.
+/// Clients below this are found in a table; with several shards, clients below its share of this,
+/// so that the tables of all shards together take at most 4 MiB.
 const TABLE_CLIENTS: u64 = 1 << 20;
 
 /// Where an account stands; `None` where there is none.
@@ -21,8 +22,10 @@ const TABLE_CLIENTS: u64 = 1 << 20;
 /// can be on their way to memory at once.
 pub type Slot = Option<NonZeroU32>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Accounts {
+    /// Clients below this are found in the table.
+    table_clients: u64,
     /// The slots of small clients; its length is a power of two.
     table: Vec<Slot>,
     /// The slots of all others.
@@ -32,11 +35,30 @@ pub(super) struct Accounts {
     locked: Vec<bool>,
 }
 
+impl Default for Accounts {
+    fn default() -> Self {
+        Self::of_share(1)
+    }
+}
+
 impl Accounts {
+    /// Makes the accounts, none as yet, of one of `shards` shards.
+    pub(super) fn of_share(shards: usize) -> Self {
+        let shards = u64::try_from(shards.next_power_of_two()).expect("64 bits");
+        Self {
+            table_clients: TABLE_CLIENTS / shards,
+            table: Vec::new(),
+            map: HashMap::default(),
+            available: Vec::new(),
+            held: Vec::new(),
+            locked: Vec::new(),
+        }
+    }
+
     /// Finds the account of a client.
     #[inline]
     pub(super) fn find(&self, client: u64) -> Slot {
-        if client < TABLE_CLIENTS {
+        if client < self.table_clients {
             return self.table.get(position(client)).copied().flatten();
         }
         self.map.get(&client).copied()
@@ -58,7 +80,7 @@ impl Accounts {
         self.locked.push(false);
         let count = u32::try_from(self.locked.len()).expect("fewer accounts than 2³²");
         let slot = NonZeroU32::new(count).expect("one was opened just now");
-        if client < TABLE_CLIENTS {
+        if client < self.table_clients {
             let client = position(client);
             if client >= self.table.len() {
                 self.table.resize((client + 1).next_power_of_two(), None);
@@ -139,8 +161,14 @@ mod tests {
 
     #[test]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
-        let clients = [7, TABLE_CLIENTS, 0, u64::MAX, TABLE_CLIENTS - 1, TABLE_CLIENTS + 1, 8];
-        let mut accounts = Accounts::default();
+        for shards in [1, 7, 1024] {
+            let edge = Accounts::of_share(shards).table_clients;
+            check_edge(Accounts::of_share(shards), edge);
+        }
+    }
+
+    fn check_edge(mut accounts: Accounts, edge: u64) {
+        let clients = [edge + 7, edge, 0, u64::MAX, edge - 1, edge + 1, 8];
         assert!(clients.iter().all(|&client| accounts.find(client).is_none()));
         for client in clients {
             let slot = accounts.find_or_open(client);

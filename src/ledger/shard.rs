@@ -99,11 +99,11 @@ impl Shard {
         }
     }
 
-    /// Makes a shard without accounts that is about to remember `count` transactions.
-    #[must_use]
-    pub fn with_room_for(mut self, count: usize) -> Self {
-        self.remembered.reserve(count);
-        self
+    /// Makes one of `shards` shards, which will remember about `remembered` transactions.
+    pub fn one_of(shards: usize, rules: Rules, remembered: usize) -> Self {
+        let mut shard = Self { accounts: Accounts::of_share(shards), ..Self::new(rules) };
+        shard.remembered.reserve(remembered);
+        shard
     }
 
     /// Finds the account of a transaction's client.
