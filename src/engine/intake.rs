@@ -139,7 +139,7 @@ impl<'c, 's> Intake<'c, 's> {
         let mut rows = Rows::new(Block { bytes, offset_bytes, line }, &source.layout);
         while let Some(next) = rows.next_run() {
             match next {
-                // A plain row ends with its newline, so it is never the unterminated one.
+                // The fast path takes no row without its newline, so none of them is unterminated.
                 Next::Plain(run) => {
                     self.tally.rows += u64::try_from(run.len()).expect("64 bits");
                     for row in run {

@@ -63,6 +63,7 @@ impl<'s> Worker for ShardWorker<'s> {
             locked += usize::from(self.shard.is_locked(slot));
             self.slots.push(slot);
         }
+        // The count has no use: it makes the processor fetch the accounts now.
         black_box(locked);
         for (entry, &slot) in batch.entries.iter().zip(&self.slots) {
             match self.shard.apply_at(slot, &entry.transaction(), entry.marks) {

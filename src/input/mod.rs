@@ -112,6 +112,11 @@ pub(crate) struct Opening {
 }
 
 /// An opened input whose header is read.
+///
+/// Three kinds of places, all in bytes: a place *in the input* counts from its first byte, once
+/// decompressed, and is what messages tell; a place *in the content* counts from the first byte
+/// that is still there to be read (`start` is one; a stream has lost the `skipped` bytes of its
+/// head); a place *in a block* counts from the block's first row.
 pub(crate) struct Source {
     /// The name that messages use.
     pub(crate) name: String,
