@@ -148,9 +148,8 @@ fn process(
 ) -> Result<Processed, RunError> {
     let shards = config.shards();
     let reporting = sinks.rejects.is_some();
-    let remembered = ids.named_count().div_ceil(shards);
-    let workers = (0..shards)
-        .map(|_| ShardWorker::new(Shard::one_of(shards, config.rules, remembered), reporting));
+    let workers =
+        (0..shards).map(|_| ShardWorker::new(Shard::one_of(shards, config.rules), reporting));
     let mut merge = Merge::new(sources, shards, sinks.rejects);
     let settings = pipeline::Settings {
         queue_batches: config.queue_batches.max(1),

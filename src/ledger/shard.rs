@@ -99,11 +99,9 @@ impl Shard {
         }
     }
 
-    /// Makes one of `shards` shards, which will remember about `remembered` transactions.
-    pub fn one_of(shards: usize, rules: Rules, remembered: usize) -> Self {
-        let mut shard = Self { accounts: Accounts::of_share(shards), ..Self::new(rules) };
-        shard.remembered.reserve(remembered);
-        shard
+    /// Makes one of `shards` shards.
+    pub fn one_of(shards: usize, rules: Rules) -> Self {
+        Self { accounts: Accounts::of_share(shards), ..Self::new(rules) }
     }
 
     /// Finds the account of a transaction's client.

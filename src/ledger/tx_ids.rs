@@ -20,7 +20,6 @@ pub struct TxIds {
     pages: Vec<Page>,
     /// The full page that was used last.
     recent: Recent,
-    named_count: usize,
 }
 
 /// What the set knew of an id when it was decided.
@@ -145,26 +144,14 @@ impl Page {
 
 impl Default for TxIds {
     fn default() -> Self {
-        Self {
-            directory: HashMap::default(),
-            pages: Vec::new(),
-            recent: Recent::NONE,
-            named_count: 0,
-        }
+        Self { directory: HashMap::default(), pages: Vec::new(), recent: Recent::NONE }
     }
 }
 
 impl TxIds {
     /// Notes that some row refers to the transaction `tx`.
     pub fn name(&mut self, tx: u64) {
-        if self.set(tx, Entry::NAMED) & Entry::NAMED == 0 {
-            self.named_count += 1;
-        }
-    }
-
-    /// Tells how many transactions some row refers to.
-    pub fn named_count(&self) -> usize {
-        self.named_count
+        self.set(tx, Entry::NAMED);
     }
 
     /// Decides the id `tx`: the first call for an id is the first, every later one is not.
@@ -265,7 +252,6 @@ mod tests {
             for tx in &decided {
                 prop_assert_eq!(ids.is_named(*tx), named.contains(tx));
             }
-            prop_assert_eq!(ids.named_count(), named.len());
         }
     }
 
