@@ -101,16 +101,13 @@ impl<'c, 's> Intake<'c, 's> {
         self.tally.blank_lines += source.blank_lines;
         let mut line = source.line;
         let mut blocks = source.blocks(self.config.block_bytes());
-        let mut end = 0;
         while let Some(block) = blocks.next()? {
             if self.config.interrupt.is_requested() {
                 return Err(Halt::Failed(RunError::Interrupted));
             }
             let first_line = line;
             line = self.read_block(&block, first_line, source, lanes)?;
-            let before = end;
-            end = blocks.offset_bytes();
-            self.config.progress.advance(end - before.max(block.offset_bytes));
+            self.config.progress.advance(blocks.offset_bytes() - block.offset_bytes);
             if self.reporting {
                 self.report(block, first_line, index, lanes)?;
             } else {

@@ -110,7 +110,7 @@ pub(super) fn read_one(
     Some((row.transaction(), index(length)))
 }
 
-/// The place of a row in its block, whose rows start within 4 GiB.
+/// The place of a row in its block; the fast path is not tried on blocks of 4 GiB and more.
 #[inline(always)]
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "see above")]
 const fn offset(at: usize) -> u32 {
@@ -133,11 +133,13 @@ fn read_row(
         return None;
     }
     let ids = [client, tx];
-    if kind.moves_money() {
-        read_money_row(reach, limits, kind, ids, ends, values)
+    let (row, length) = if kind.moves_money() {
+        read_money_row(reach, kind, ids, ends, values)?
     } else {
-        read_reference_row(reach, limits, kind, ids, ends, values)
-    }
+        read_reference_row(reach, kind, ids, ends, values)?
+    };
+    let is_beyond = (row.client > limits.max_client) | (row.tx > limits.max_tx);
+    (!is_beyond).then_some((row, length))
 }
 
 /// Reads the rest of a deposit or withdrawal: a comma and an amount of digits, or of digits, a
@@ -145,7 +147,6 @@ fn read_row(
 #[inline(always)]
 fn read_money_row(
     reach: &[u8; REACH],
-    limits: IdLimits,
     kind: Kind,
     [client, tx]: [Field; 2],
     mut ends: Ends,
@@ -163,7 +164,7 @@ fn read_money_row(
     }
     let length = line_length(reach, end)?;
     if !(client.is_short() & tx.is_short() & whole.is_short()) {
-        let (client, tx) = read_long_ids(reach, limits, client, tx)?;
+        let (client, tx) = read_long_ids(reach, client, tx)?;
         let units = whole.long_value(reach)?.checked_mul(UNITS_PER_WHOLE)?;
         let amount = Amount::from_units(units.checked_add(value_of_eight(decimals))?)?;
         return Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind }, length));
@@ -172,9 +173,6 @@ fn read_money_row(
     let [client, tx, whole, decimals] = values(words).map(u64::from);
     // Eight digits and four: far below the largest amount.
     let amount = Amount::from_units(whole * UNITS_PER_WHOLE + decimals)?;
-    if (client > limits.max_client) | (tx > limits.max_tx) {
-        return None;
-    }
     Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind }, length))
 }
 
@@ -182,7 +180,6 @@ fn read_money_row(
 #[inline(always)]
 fn read_reference_row(
     reach: &[u8; REACH],
-    limits: IdLimits,
     kind: Kind,
     [client, tx]: [Field; 2],
     mut ends: Ends,
@@ -198,26 +195,17 @@ fn read_reference_row(
     let length = line_length(reach, end)?;
     let (client, tx) = if client.is_short() & tx.is_short() {
         let [client, tx, ..] = values([client.word(reach), tx.word(reach), 0, 0]).map(u64::from);
-        if (client > limits.max_client) | (tx > limits.max_tx) {
-            return None;
-        }
         (client, tx)
     } else {
-        read_long_ids(reach, limits, client, tx)?
+        read_long_ids(reach, client, tx)?
     };
     Some((PlainRow { client, tx, amount: None, offset: 0, kind }, length))
 }
 
 /// Reads ids of which one has more than eight digits.
 #[inline(never)]
-fn read_long_ids(
-    reach: &[u8; REACH],
-    limits: IdLimits,
-    client: Field,
-    tx: Field,
-) -> Option<(u64, u64)> {
-    let (client, tx) = (client.long_value(reach)?, tx.long_value(reach)?);
-    (client <= limits.max_client && tx <= limits.max_tx).then_some((client, tx))
+fn read_long_ids(reach: &[u8; REACH], client: Field, tx: Field) -> Option<(u64, u64)> {
+    Some((client.long_value(reach)?, tx.long_value(reach)?))
 }
 
 /// Gives the length of a line whose text ends at `end`, if its end is there.
