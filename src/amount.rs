@@ -171,6 +171,13 @@ impl Balance {
         self.0
     }
 
+    /// Makes the balance of an amount, below zero if `is_negative`.
+    #[inline]
+    pub fn signed(amount: Amount, is_negative: bool) -> Self {
+        let units = i128::from(amount.units());
+        Self(if is_negative { -units } else { units })
+    }
+
     /// Appends the balance to `out` with exactly four decimals, `-0.5000` when negative.
     #[inline]
     #[expect(clippy::missing_panics_doc, reason = "a remainder is below its divisor")]

@@ -27,6 +27,7 @@ pub mod outcome;
 pub mod output;
 pub mod parser;
 pub mod pipeline;
+mod prefetch;
 pub mod printable;
 pub mod rules;
 pub mod summary;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use libfuzzer_sys::fuzz_target;
 use millrace::account::Account;
 use millrace::amount::{Amount, Balance};
-use millrace::ledger::{Ledger, Marks, Shard, Totals, TxIds, check};
+use millrace::ledger::{Ledger, Marks, Posting, Registry, Shard, Totals, TxIds, check};
 use millrace::outcome::Rejection;
 use millrace::output::balances;
 use millrace::rules::{Locked, Permission, Rules, TxIdSpace};
@@ -70,7 +70,7 @@ struct Books {
     rules: Rules,
     ledger: Ledger,
     /// As a run does it: ids decided in one place, clients spread, named transactions remembered.
-    ids: TxIds,
+    registry: Registry,
     shards: Vec<Shard>,
     model: model::Ledger,
     /// The sums of what was applied, and the deposits by client and id.
@@ -87,7 +87,7 @@ impl Books {
         Self {
             rules,
             ledger: Ledger::new(rules),
-            ids,
+            registry: Registry::of_named(ids, rules.tx_ids, shards),
             shards: (0..shards).map(|_| Shard::new(rules)).collect(),
             model: model::Ledger::default(),
             totals: Totals::default(),
@@ -111,21 +111,22 @@ impl Books {
     }
 
     fn apply_to_shard(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
-        let mut marks = Marks::NONE;
-        if transaction.kind.moves_money() {
-            let is_named = self.ids.is_named(transaction.tx);
-            if self.rules.tx_ids == TxIdSpace::Global {
-                let decision = self.ids.decide(transaction.tx);
-                assert_eq!(decision.is_named, is_named);
-                if !decision.is_first {
-                    return Err(Rejection::DuplicateTx);
-                }
-            }
-            marks = if is_named { Marks::REMEMBER } else { Marks::NONE };
-        }
         let count = u64::try_from(self.shards.len()).expect("few");
         let shard = usize::try_from(transaction.client % count).expect("few");
-        self.shards[shard].apply(transaction, marks)
+        let mut posting = Posting::by_id(transaction, Marks::NONE);
+        let row = (transaction.kind, transaction.tx);
+        let decisions = self.registry.decide(std::iter::once(row));
+        if decisions.duplicate != 0 {
+            return Err(Rejection::DuplicateTx);
+        }
+        if !transaction.kind.moves_money() {
+            let lookup = self.registry.look_up(transaction.tx);
+            (posting.key, posting.marks) = self.registry.refer(lookup, shard);
+        } else if decisions.named != 0 {
+            (posting.key, posting.marks) = self.registry.remember(transaction.tx, shard);
+        }
+        assert_eq!(self.registry.unnamed(), 0);
+        self.shards[shard].apply(&posting)
     }
 
     /// Adds up what an applied transaction has moved.

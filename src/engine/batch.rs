@@ -2,37 +2,33 @@
 
 use std::hash::Hasher;
 
-use crate::amount::Amount;
-use crate::ledger::Marks;
+use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
 use crate::parser::PlainRow;
-use crate::transaction::{Kind, Transaction};
 
-/// A transaction on its way to its shard, with its place in the block it came from.
+/// A row on its way to its shard, with its place in the block it came from.
+///
+/// It is the row as the parser left it, so that most rows are copied as they are. Its note holds
+/// the marks, its id the key of the posting.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    client: u64,
-    tx: u64,
-    amount: Option<Amount>,
-    /// Where its row starts in its block, in bytes.
-    pub(super) offset: u32,
-    kind: Kind,
-    pub(super) marks: Marks,
-}
-
-const _: () = assert!(size_of::<Entry>() == 32);
+pub(super) struct Entry(PlainRow);
 
 impl Entry {
     #[inline]
-    pub(super) fn new(row: &PlainRow, marks: Marks) -> Self {
-        let &PlainRow { client, tx, amount, offset, kind } = row;
-        Self { client, tx, amount, offset, kind, marks }
+    pub(super) fn of(row: PlainRow) -> Self {
+        Self(row)
+    }
+
+    /// Where its row starts in its block, in bytes.
+    #[inline]
+    pub(super) fn offset(&self) -> u32 {
+        self.0.offset
     }
 
     #[inline]
-    pub(super) fn transaction(&self) -> Transaction {
-        let &Self { client, tx, amount, kind, .. } = self;
-        Transaction { client, tx, amount, kind }
+    pub(super) fn posting(&self) -> Posting {
+        let PlainRow { client, tx, amount, kind, note, .. } = self.0;
+        Posting { kind, client, amount, key: tx, marks: Marks::of_bits(note) }
     }
 }
 

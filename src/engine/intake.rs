@@ -1,16 +1,15 @@
 //! The reader's side: rows in, ids decided in input order, entries out to the workers.
 
 use super::batch::{Batch, Entry, Refused, route};
-use super::config::{Config, Recall};
+use super::config::Config;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
-use crate::ledger::{Marks, TxIds};
+use crate::ledger::{Decisions, Lookup, Marks, Registry};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::{Block, Next, PlainRow, Row, RowError, Rows, first_line, is_blank};
 use crate::pipeline::{Lanes, Outbox, Stopped};
-use crate::rules::TxIdSpace;
 use crate::summary::Counts;
 use crate::transaction::Transaction;
 
@@ -25,6 +24,8 @@ pub(super) struct Tally {
     pub(super) refused: Counts,
     /// The names of the inputs whose last row lacks its newline.
     pub(super) unterminated: Vec<String>,
+    /// Rows that refer to a transaction that the scout has not named.
+    pub(super) unnamed: u64,
 }
 
 /// Why the reader ends before the inputs do.
@@ -52,7 +53,7 @@ impl From<Stopped> for Halt {
 pub(super) struct Intake<'c, 's> {
     config: &'c Config,
     sources: &'s [Source],
-    ids: TxIds,
+    registry: Registry,
     /// The batch of each lane that is being filled.
     batches: Vec<Batch>,
     /// The refused rows of the current block, where they are reported.
@@ -63,19 +64,22 @@ pub(super) struct Intake<'c, 's> {
     tally: Tally,
 }
 
+/// Rows whose ids are decided together: one bit of a mask for each.
+const MASK_BITS: usize = 64;
+
 type WorkerLanes<'l, 's> = Lanes<'l, ShardWorker<'s>>;
 
 impl<'c, 's> Intake<'c, 's> {
     pub(super) fn new(
         config: &'c Config,
         sources: &'s [Source],
-        ids: TxIds,
+        registry: Registry,
         reporting: bool,
     ) -> Self {
         Self {
             config,
             sources,
-            ids,
+            registry,
             batches: Vec::new(),
             refused: Vec::new(),
             reporting,
@@ -93,6 +97,7 @@ impl<'c, 's> Intake<'c, 's> {
         for lane in 0..self.batches.len() {
             self.flush(lane, lanes)?;
         }
+        self.tally.unnamed = self.registry.unnamed();
         Ok(self.tally)
     }
 
@@ -139,9 +144,7 @@ impl<'c, 's> Intake<'c, 's> {
                 // The fast path takes no row without its newline, so none of them is unterminated.
                 Next::Plain(run) => {
                     self.tally.rows += u64::try_from(run.len()).expect("64 bits");
-                    for row in run {
-                        self.enter(row, Marks::NONE, lanes)?;
-                    }
+                    self.enter(run, lanes)?;
                 }
                 Next::Odd(row) => {
                     self.tally.rows += 1;
@@ -168,7 +171,8 @@ impl<'c, 's> Intake<'c, 's> {
                 let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
                 let Transaction { client, tx, amount, kind } = row.transaction;
                 let offset = place(row.offset_bytes, block_offset);
-                self.enter(&PlainRow { client, tx, amount, offset, kind }, marks, lanes)
+                let note = marks.bits();
+                self.enter(&mut [PlainRow { client, tx, amount, offset, kind, note }], lanes)
             }
             Err(error) => {
                 let offset = place(error.offset_bytes, block_offset);
@@ -178,39 +182,57 @@ impl<'c, 's> Intake<'c, 's> {
         }
     }
 
-    /// Decides the id of a well-formed row and puts it into the batch of its worker.
-    ///
-    /// It takes the row where the parser has left it: a copy made just before would be read back
-    /// before it is written, and the processor would wait for it (bench `pipeline`).
-    #[inline]
+    /// Decides the ids of well-formed rows and puts the rows into the batches of their workers.
     fn enter(
         &mut self,
-        row: &PlainRow,
-        mut marks: Marks,
+        rows: &mut [PlainRow],
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        if row.kind.moves_money() {
-            let is_named = match self.config.rules.tx_ids {
-                TxIdSpace::Global => {
-                    let decision = self.ids.decide(row.tx);
-                    if !decision.is_first {
-                        self.refuse(row.offset, Reason::Rejected(Rejection::DuplicateTx));
-                        return Ok(());
-                    }
-                    decision.is_named
+        for rows in rows.chunks_mut(self.config.batch_rows.clamp(1, MASK_BITS)) {
+            let ids = rows.iter().map(|row| (row.kind, row.tx));
+            let Decisions { duplicate, named } = self.registry.decide(ids);
+            let refers =
+                |mask, (at, row): (_, &PlainRow)| mask | u64::from(!row.kind.moves_money()) << at;
+            let referring = rows.iter().enumerate().fold(0, refers);
+            let mut lookups = [Lookup::default(); MASK_BITS];
+            for at in ones(referring) {
+                lookups[at] = self.registry.look_up(rows[at].tx);
+            }
+            let shards = self.batches.len();
+            for at in ones(named) {
+                let row = &mut rows[at];
+                let key = self.registry.remember(row.tx, route(row.client, shards));
+                note(row, key);
+            }
+            for at in ones(referring) {
+                let row = &mut rows[at];
+                let key = self.registry.refer(lookups[at], route(row.client, shards));
+                note(row, key);
+            }
+            self.make_room(rows.len(), lanes)?;
+            if duplicate == 0 && self.batches.len() == 1 {
+                self.batches[0].entries.extend(rows.iter().copied().map(Entry::of));
+                continue;
+            }
+            for (at, row) in rows.iter().enumerate() {
+                if duplicate >> at & 1 == 0 {
+                    let lane = route(row.client, self.batches.len());
+                    self.batches[lane].entries.push(Entry::of(*row));
+                } else {
+                    self.refuse(row.offset, Reason::Rejected(Rejection::DuplicateTx));
                 }
-                // The shard decides; an id is named whichever client names it.
-                TxIdSpace::PerClient => self.ids.is_named(row.tx),
-            };
-            if is_named || self.config.recall == Recall::All {
-                marks = marks.and(Marks::REMEMBER);
             }
         }
-        let lane = route(row.client, self.batches.len());
-        let batch = &mut self.batches[lane];
-        batch.entries.push(Entry::new(row, marks));
-        if batch.entries.len() >= self.config.batch_rows {
-            self.flush(lane, lanes)?;
+        Ok(())
+    }
+
+    /// Sends every batch that has no room for `rows` more.
+    #[inline]
+    fn make_room(&mut self, rows: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
+        for lane in 0..self.batches.len() {
+            if self.batches[lane].entries.len() + rows > self.config.batch_rows {
+                self.flush(lane, lanes)?;
+            }
         }
         Ok(())
     }
@@ -249,6 +271,23 @@ impl<'c, 's> Intake<'c, 's> {
         self.block += 1;
         Ok(())
     }
+}
+
+/// Notes in a row how its shard finds its transaction.
+#[inline]
+fn note(row: &mut PlainRow, (key, marks): (u64, Marks)) {
+    row.tx = key;
+    row.note |= marks.bits();
+}
+
+/// Gives the places of the ones in a mask, from the lowest on.
+#[inline]
+fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = mask.trailing_zeros();
+        mask &= mask.wrapping_sub(1);
+        (place < u64::BITS).then(|| usize::try_from(place).expect("below 64"))
+    })
 }
 
 /// The place of a row in its block.

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use crate::account::Account;
 use crate::input::{Input, InputError, Opening, Source};
-use crate::ledger::{self, InvariantError, Shard, Totals, TxIds};
+use crate::ledger::{self, InvariantError, Registry, Shard, Totals};
 use crate::pipeline;
 use crate::summary::{Counts, Summary};
 
@@ -71,12 +71,13 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
     let start = Instant::now();
     let sources = open(config, inputs)?;
     tracing::info!(inputs = sources.len(), rules = %config.rules, "opened");
-    let ids = match config.recall {
-        Recall::Named => scout::named_ids(&sources, config)?,
-        Recall::All => TxIds::default(),
+    let (space, shards) = (config.rules.tx_ids, config.shards());
+    let registry = match config.recall {
+        Recall::Named => Registry::of_named(scout::named_ids(&sources, config)?, space, shards),
+        Recall::All => Registry::of_all(space, shards),
     };
     tracing::debug!(elapsed = ?start.elapsed(), "scouted");
-    let Processed { tally, workers, reported } = process(config, &sources, ids, sinks)?;
+    let Processed { tally, workers, reported } = process(config, &sources, registry, sinks)?;
     tracing::debug!(elapsed = ?start.elapsed(), "processed");
     for source in &sources {
         source.check_unchanged()?;
@@ -143,7 +144,7 @@ struct Processed {
 fn process(
     config: &Config,
     sources: &[Source],
-    ids: TxIds,
+    registry: Registry,
     sinks: Sinks<'_>,
 ) -> Result<Processed, RunError> {
     let shards = config.shards();
@@ -156,7 +157,7 @@ fn process(
         pin: config.pin,
         threads: config.uses_threads(),
     };
-    let intake = Intake::new(config, sources, ids, reporting);
+    let intake = Intake::new(config, sources, registry, reporting);
     let finished =
         pipeline::run(&settings, workers.collect(), |lanes| intake.run(lanes), &mut merge)
             .map_err(RunError::Threads)?;
@@ -200,6 +201,9 @@ fn join(workers: Vec<WorkerResult>, tally: &Tally) -> Result<Joined, InvariantEr
         accounts.sort_by_key(|&(client, _)| client);
     }
     ledger::check(&accounts, &totals)?;
+    if tally.unnamed > 0 {
+        return Err(InvariantError::Unnamed { rows: tally.unnamed });
+    }
     let accounted = applied + refused.rejected() + refused.malformed();
     if accounted != tally.rows {
         return Err(InvariantError::Rows { rows: tally.rows, accounted });

@@ -1,6 +1,5 @@
 //! The worker: applies the entries of its batches to its shard and counts the outcomes.
 
-use std::hint::black_box;
 use std::marker::PhantomData;
 
 use super::batch::{Batch, Refused};
@@ -55,24 +54,18 @@ impl<'s> Worker for ShardWorker<'s> {
         batch: &mut Batch,
         outbox: &mut dyn Outbox<Notice<'s>>,
     ) -> Result<(), Stopped> {
-        // All look-ups first: none waits for another, and the accounts are at hand afterwards.
+        // All look-ups first: none waits for another, and what they find is at hand afterwards.
         self.slots.clear();
-        let mut locked = 0_usize;
-        for entry in &batch.entries {
-            let slot = self.shard.find(&entry.transaction());
-            locked += usize::from(self.shard.is_locked(slot));
-            self.slots.push(slot);
-        }
-        // The count has no use: it makes the processor fetch the accounts now.
-        black_box(locked);
+        let finds = batch.entries.iter().map(|entry| self.shard.find(&entry.posting()));
+        self.slots.extend(finds);
         for (entry, &slot) in batch.entries.iter().zip(&self.slots) {
-            match self.shard.apply_at(slot, &entry.transaction(), entry.marks) {
+            match self.shard.apply_at(slot, &entry.posting()) {
                 Ok(()) => self.applied += 1,
                 Err(rejection) => {
                     let reason = Reason::Rejected(rejection);
                     self.counts.add(reason);
                     if self.reporting {
-                        self.refused.push(Refused { offset: entry.offset, reason });
+                        self.refused.push(Refused { offset: entry.offset(), reason });
                     }
                 }
             }

@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 
 use crate::account::Account;
 use crate::amount::{Amount, Balance};
+use crate::prefetch::prefetch;
 
 /// Clients below this are found in a table; with several shards, clients below its share of this,
 /// so that the tables of all shards together take at most 4 MiB.
@@ -64,17 +65,9 @@ impl Accounts {
         self.map.get(&client).copied()
     }
 
-    /// Finds the account of a client, or opens one.
-    #[inline]
-    pub(super) fn find_or_open(&mut self, client: u64) -> NonZeroU32 {
-        match self.find(client) {
-            Some(slot) => slot,
-            None => self.open(client),
-        }
-    }
-
+    /// Opens an account for a client who has none.
     #[inline(never)]
-    fn open(&mut self, client: u64) -> NonZeroU32 {
+    pub(super) fn open(&mut self, client: u64) -> NonZeroU32 {
         self.available.push(Balance::ZERO);
         self.held.push(Balance::ZERO);
         self.locked.push(false);
@@ -90,6 +83,17 @@ impl Accounts {
             self.map.insert(client, slot);
         }
         slot
+    }
+
+    /// Fetches what deposits and withdrawals look at, and if `held` what disputes do.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: NonZeroU32, held: bool) {
+        let index = index(slot);
+        prefetch(&self.available[index]);
+        prefetch(&self.locked[index]);
+        if held {
+            prefetch(&self.held[index]);
+        }
     }
 
     /// Gives the whole account in a slot.
@@ -118,17 +122,10 @@ impl Accounts {
         self.available[index(slot)] >= Balance::from(amount)
     }
 
-    /// Credits an amount.
+    /// Adds to what is available.
     #[inline]
-    pub(super) fn deposit(&mut self, slot: NonZeroU32, amount: Amount) {
-        self.available[index(slot)] += amount;
-    }
-
-    /// Debits an amount.
-    #[inline]
-    pub(super) fn withdraw(&mut self, slot: NonZeroU32, amount: Amount) {
-        debug_assert!(self.covers(slot, amount));
-        self.available[index(slot)] -= amount;
+    pub(super) fn add(&mut self, slot: NonZeroU32, balance: Balance) {
+        self.available[index(slot)] += balance;
     }
 
     /// Gives every account, ascending by client.
@@ -159,6 +156,10 @@ fn index(slot: NonZeroU32) -> usize {
 mod tests {
     use super::*;
 
+    fn find_or_open(accounts: &mut Accounts, client: u64) -> NonZeroU32 {
+        accounts.find(client).unwrap_or_else(|| accounts.open(client))
+    }
+
     #[test]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
         for shards in [1, 7, 1024] {
@@ -171,9 +172,9 @@ mod tests {
         let clients = [edge + 7, edge, 0, u64::MAX, edge - 1, edge + 1, 8];
         assert!(clients.iter().all(|&client| accounts.find(client).is_none()));
         for client in clients {
-            let slot = accounts.find_or_open(client);
-            assert_eq!(accounts.find_or_open(client), slot);
-            accounts.deposit(slot, Amount::from_units(client.clamp(1, 1 << 40)).unwrap());
+            let slot = find_or_open(&mut accounts, client);
+            assert_eq!(find_or_open(&mut accounts, client), slot);
+            accounts.add(slot, Amount::from_units(client.clamp(1, 1 << 40)).unwrap().into());
         }
         assert_eq!(accounts.find(9), None);
         let mut sorted = clients;
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn an_account_put_back_is_the_account() {
         let mut accounts = Accounts::default();
-        let slot = accounts.find_or_open(1);
+        let slot = find_or_open(&mut accounts, 1);
         let account = Account::new(Balance::from_units(-5), Balance::from_units(9), true);
         accounts.put(slot, &account);
         assert_eq!(accounts.account(slot), account);

@@ -67,6 +67,12 @@ pub enum InvariantError {
         /// The rows given to the rejects.
         reported: u64,
     },
+    /// Rows refer to transactions that were not named beforehand, and so were not remembered.
+    #[error("{rows} rows refer to transactions that were not to be remembered")]
+    Unnamed {
+        /// Such rows.
+        rows: u64,
+    },
     /// A row has no outcome, or two.
     #[error("of {rows} rows, {accounted} have an outcome")]
     Rows {

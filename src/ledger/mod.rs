@@ -1,22 +1,27 @@
 //! The ledger: transactions in, accounts and refusals out.
 //!
 //! Pure: it does no I/O, starts no thread, reads no clock, and has never seen a byte of an input.
-//! A [`Shard`] is the part of the ledger that one worker owns; [`TxIds`] decides ids for all of
-//! them. [`Ledger`] puts the two together for programs that apply transactions one by one.
+//! A [`Shard`] is the part of the ledger that one worker owns; the [`Registry`] decides ids for all
+//! of them. [`Ledger`] puts the two together for programs that apply transactions one by one.
 
 mod accounts;
 mod invariant;
+mod registry;
 mod shard;
+mod transactions;
 mod tx_ids;
 
 pub use accounts::Slot;
 pub use invariant::{InvariantError, Totals, check};
-pub use shard::{Closed, Marks, Shard};
-pub use tx_ids::{Decision, TxIds};
+pub use registry::{Lookup, Registry};
+pub use shard::{Closed, Marks, Posting, Shard};
+pub use tx_ids::{Decision, Decisions, TxIds};
+
+use std::iter::once;
 
 use crate::account::Account;
 use crate::outcome::Rejection;
-use crate::rules::{Rules, TxIdSpace};
+use crate::rules::Rules;
 use crate::transaction::Transaction;
 
 /// A whole ledger in one piece: every transaction is applied when it is given.
@@ -38,15 +43,14 @@ use crate::transaction::Transaction;
 /// ```
 #[derive(Debug)]
 pub struct Ledger {
-    ids: TxIds,
-    space: TxIdSpace,
+    registry: Registry,
     shard: Shard,
 }
 
 impl Ledger {
     /// Makes a ledger without accounts.
     pub fn new(rules: Rules) -> Self {
-        Self { ids: TxIds::default(), space: rules.tx_ids, shard: Shard::new(rules) }
+        Self { registry: Registry::of_all(rules.tx_ids, 1), shard: Shard::new(rules) }
     }
 
     /// Applies one transaction.
@@ -55,11 +59,11 @@ impl Ledger {
     /// The first check of the rules that fails; nothing has changed then but that a deposit or
     /// withdrawal has consumed its id and may have opened an account.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
-        let decides = self.space == TxIdSpace::Global && transaction.kind.moves_money();
-        if decides && !self.ids.decide(transaction.tx).is_first {
+        let &Transaction { kind, tx, .. } = transaction;
+        if self.registry.decide(once((kind, tx))).duplicate != 0 {
             return Err(Rejection::DuplicateTx);
         }
-        self.shard.apply(transaction, Marks::REMEMBER)
+        self.shard.apply(&Posting::by_id(transaction, Marks::REMEMBER))
     }
 
     /// Gives the account of a client, if it has been opened.

@@ -4,15 +4,16 @@
 //! The order of the checks is the contract. Every function makes all its checks first; below the
 //! line `// Decided.` nothing may fail.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
 use super::accounts::{Accounts, Slot};
 use super::invariant::Totals;
+use super::transactions::{Remembered, State, Transactions};
 use crate::account::Account;
-use crate::amount::Amount;
+use crate::amount::{Amount, Balance};
 use crate::outcome::Rejection;
 use crate::rules::{Locked, Permission, Rules, TxIdSpace};
 use crate::transaction::{Kind, Transaction};
@@ -28,11 +29,25 @@ impl Marks {
     pub const REMEMBER: Self = Self(1);
     /// The row may have been cut and is to be refused.
     pub const UNTERMINATED: Self = Self(2);
+    /// The key of the transaction is its place in the memory of its shard, not its id.
+    pub const PLACED: Self = Self(4);
 
     /// Joins two sets of marks.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Gives the marks as one byte.
+    #[inline]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Makes the marks that [`Marks::bits`] gave.
+    #[inline]
+    pub const fn of_bits(bits: u8) -> Self {
+        Self(bits)
     }
 
     /// Tells whether all of `other` is marked.
@@ -42,29 +57,28 @@ impl Marks {
     }
 }
 
-/// A transaction that later rows may refer to, by its client and id.
-type Reference = (u64, u64);
-
-/// An applied deposit or withdrawal.
+/// A transaction as its shard takes it.
 #[derive(Clone, Copy, Debug)]
-struct Remembered {
-    amount: Amount,
-    state: State,
+pub struct Posting {
+    /// What happens.
+    pub kind: Kind,
+    /// Whose account.
+    pub client: u64,
+    /// What a deposit or withdrawal moves; nothing else has an amount.
+    pub amount: Option<Amount>,
+    /// The id of the deposit or withdrawal, this one or the one that is referred to; or its place,
+    /// as [`Marks::PLACED`] tells.
+    pub key: u64,
+    /// What else is known.
+    pub marks: Marks,
 }
 
-/// How far a remembered transaction has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// An applied withdrawal; it stays one.
-    Withdrawn,
-    /// An applied deposit that was never disputed.
-    Deposited,
-    /// Its amount is held.
-    Disputed,
-    /// Was disputed, and its amount released.
-    Resolved,
-    /// Was disputed, and its amount taken.
-    ChargedBack,
+impl Posting {
+    /// Makes a posting of a transaction that the shard finds by its id.
+    pub fn by_id(transaction: &Transaction, marks: Marks) -> Self {
+        let &Transaction { kind, client, tx, amount } = transaction;
+        Self { kind, client, amount, key: tx, marks }
+    }
 }
 
 /// The accounts of some clients and the transactions of theirs that must be remembered.
@@ -72,10 +86,12 @@ enum State {
 pub struct Shard {
     rules: Rules,
     accounts: Accounts,
-    remembered: HashMap<Reference, Remembered, RandomState>,
+    transactions: Transactions,
     /// The ids decided so far, where they are unique per client only.
-    decided: HashSet<Reference, RandomState>,
-    totals: Totals,
+    decided: HashSet<(u64, u64), RandomState>,
+    /// The sums of what deposits and what withdrawals have moved.
+    moved: [Balance; 2],
+    charged_back: Balance,
 }
 
 /// A shard at the end of a run.
@@ -93,9 +109,10 @@ impl Shard {
         Self {
             rules,
             accounts: Accounts::default(),
-            remembered: HashMap::default(),
+            transactions: Transactions::default(),
             decided: HashSet::default(),
-            totals: Totals::default(),
+            moved: [Balance::ZERO; 2],
+            charged_back: Balance::ZERO,
         }
     }
 
@@ -104,7 +121,7 @@ impl Shard {
         Self { accounts: Accounts::of_share(shards), ..Self::new(rules) }
     }
 
-    /// Finds the account of a transaction's client.
+    /// Finds the account of a posting's client, and fetches what [`Shard::apply_at`] will look at.
     ///
     /// A deposit or withdrawal opens it, whatever its outcome will be: where ids are unique over
     /// all clients, duplicates never come here, and where they are unique per client, a duplicate
@@ -113,18 +130,19 @@ impl Shard {
     /// # Panics
     /// With more than 2³² accounts.
     #[inline]
-    pub fn find(&mut self, transaction: &Transaction) -> Slot {
-        if transaction.kind.moves_money() {
-            Some(self.accounts.find_or_open(transaction.client))
-        } else {
-            self.accounts.find(transaction.client)
+    pub fn find(&mut self, posting: &Posting) -> Slot {
+        let moves_money = posting.kind.moves_money();
+        let slot = match self.accounts.find(posting.client) {
+            None if moves_money => Some(self.accounts.open(posting.client)),
+            found => found,
+        };
+        if let Some(slot) = slot {
+            self.accounts.prefetch(slot, !moves_money);
         }
-    }
-
-    /// Tells whether there is an account in a slot and it is locked.
-    #[inline]
-    pub fn is_locked(&self, slot: Slot) -> bool {
-        slot.is_some_and(|slot| self.accounts.is_locked(slot))
+        if !moves_money && posting.marks.has(Marks::PLACED) {
+            self.transactions.prefetch(posting.key);
+        }
+        slot
     }
 
     /// Applies one transaction of a client of this shard.
@@ -132,33 +150,29 @@ impl Shard {
     /// # Errors
     /// As [`Shard::apply_at`].
     #[inline]
-    pub fn apply(&mut self, transaction: &Transaction, marks: Marks) -> Result<(), Rejection> {
-        let slot = self.find(transaction);
-        self.apply_at(slot, transaction, marks)
+    pub fn apply(&mut self, posting: &Posting) -> Result<(), Rejection> {
+        let slot = self.find(posting);
+        self.apply_at(slot, posting)
     }
 
     /// Applies one transaction to the account that [`Shard::find`] has found for it. Transactions
     /// are applied in the order in which their accounts were found.
     ///
     /// Where ids are unique over all clients, the caller has decided that a deposit or withdrawal
-    /// is the first of its id.
+    /// is the first of its id; where they are unique per client, its key is its id.
     ///
     /// # Errors
     /// The first check of the rules that fails; nothing has changed then but that a deposit or
     /// withdrawal may have opened an account.
     #[inline]
-    pub fn apply_at(
-        &mut self,
-        slot: Slot,
-        transaction: &Transaction,
-        marks: Marks,
-    ) -> Result<(), Rejection> {
-        match (transaction.kind, transaction.amount) {
-            (Kind::Deposit, Some(amount)) => self.deposit(slot, transaction, amount, marks),
-            (Kind::Withdrawal, Some(amount)) => self.withdraw(slot, transaction, amount, marks),
-            (Kind::Dispute, _) => self.dispute(slot, transaction, marks),
-            (Kind::Resolve, _) => self.resolve(slot, transaction, marks),
-            (Kind::Chargeback, _) => self.charge_back(slot, transaction, marks),
+    pub fn apply_at(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
+        match (posting.kind, posting.amount) {
+            (Kind::Deposit | Kind::Withdrawal, Some(amount)) => {
+                self.move_money(slot, posting, amount)
+            }
+            (Kind::Dispute, _) => self.dispute(slot, posting),
+            (Kind::Resolve, _) => self.resolve(slot, posting),
+            (Kind::Chargeback, _) => self.charge_back(slot, posting),
             (Kind::Deposit | Kind::Withdrawal, None) => {
                 unreachable!("a deposit or withdrawal without an amount")
             }
@@ -172,61 +186,45 @@ impl Shard {
 
     /// Closes the shard.
     pub fn close(self) -> Closed {
-        Closed { accounts: self.accounts.into_sorted(), totals: self.totals }
+        let [deposited, withdrawn] = self.moved;
+        let totals = Totals { deposited, withdrawn, charged_back: self.charged_back };
+        Closed { accounts: self.accounts.into_sorted(), totals }
     }
 
+    /// Applies a deposit or a withdrawal. Which of the two is computed with rather than branched
+    /// on: nobody can guess it.
     #[inline]
-    fn deposit(
+    fn move_money(
         &mut self,
         slot: Slot,
-        row: &Transaction,
+        posting: &Posting,
         amount: Amount,
-        marks: Marks,
     ) -> Result<(), Rejection> {
-        self.decide_per_client(row)?;
-        let slot = opened(slot);
-        check_terminated(marks)?;
-        if self.accounts.is_locked(slot) && self.rules.locked == Locked::Frozen {
+        let withdraws = posting.kind == Kind::Withdrawal;
+        if self.rules.tx_ids == TxIdSpace::PerClient {
+            self.decide_per_client(posting)?;
+        }
+        let slot = slot.expect("deposits and withdrawals open accounts");
+        check_terminated(posting.marks)?;
+        if self.accounts.is_locked(slot) && (withdraws || self.rules.locked == Locked::Frozen) {
             return Err(Rejection::AccountLocked);
         }
-        // Decided.
-        self.accounts.deposit(slot, amount);
-        self.totals.deposited += amount;
-        if marks.has(Marks::REMEMBER) {
-            self.remember(row, amount, State::Deposited);
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn withdraw(
-        &mut self,
-        slot: Slot,
-        row: &Transaction,
-        amount: Amount,
-        marks: Marks,
-    ) -> Result<(), Rejection> {
-        self.decide_per_client(row)?;
-        let slot = opened(slot);
-        check_terminated(marks)?;
-        if self.accounts.is_locked(slot) {
-            return Err(Rejection::AccountLocked);
-        }
-        if !self.accounts.covers(slot, amount) {
+        if withdraws & !self.accounts.covers(slot, amount) {
             return Err(Rejection::InsufficientFunds);
         }
         // Decided.
-        self.accounts.withdraw(slot, amount);
-        self.totals.withdrawn += amount;
-        if marks.has(Marks::REMEMBER) {
-            self.remember(row, amount, State::Withdrawn);
+        self.accounts.add(slot, Balance::signed(amount, withdraws));
+        self.moved[usize::from(withdraws)] += amount;
+        if posting.marks.has(Marks::REMEMBER) {
+            let state = if withdraws { State::Withdrawn } else { State::Deposited };
+            self.remember(posting, Remembered { amount, state });
         }
         Ok(())
     }
 
-    fn dispute(&mut self, slot: Slot, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
+    fn dispute(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
         let rules = self.rules;
-        let (slot, mut account, tx) = self.refer(slot, row, marks)?;
+        let (slot, mut account, tx) = self.refer(slot, posting)?;
         match tx.state {
             State::Withdrawn => return Err(Rejection::NotDisputable),
             State::ChargedBack => return Err(Rejection::ChargedBack),
@@ -246,8 +244,8 @@ impl Shard {
         Ok(())
     }
 
-    fn resolve(&mut self, slot: Slot, row: &Transaction, marks: Marks) -> Result<(), Rejection> {
-        let (slot, mut account, tx) = self.refer(slot, row, marks)?;
+    fn resolve(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
+        let (slot, mut account, tx) = self.refer(slot, posting)?;
         check_disputed(tx.state)?;
         // Decided.
         account.release(tx.amount);
@@ -256,20 +254,15 @@ impl Shard {
         Ok(())
     }
 
-    fn charge_back(
-        &mut self,
-        slot: Slot,
-        row: &Transaction,
-        marks: Marks,
-    ) -> Result<(), Rejection> {
-        let (slot, mut account, tx) = self.refer(slot, row, marks)?;
+    fn charge_back(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
+        let (slot, mut account, tx) = self.refer(slot, posting)?;
         check_disputed(tx.state)?;
         // Decided.
         account.charge_back(tx.amount);
         tx.state = State::ChargedBack;
         let amount = tx.amount;
         self.accounts.put(slot, &account);
-        self.totals.charged_back += amount;
+        self.charged_back += amount;
         Ok(())
     }
 
@@ -278,40 +271,37 @@ impl Shard {
     fn refer(
         &mut self,
         slot: Slot,
-        row: &Transaction,
-        marks: Marks,
+        posting: &Posting,
     ) -> Result<(NonZeroU32, Account, &mut Remembered), Rejection> {
-        check_terminated(marks)?;
+        check_terminated(posting.marks)?;
         let slot = slot.ok_or(Rejection::UnknownTx)?;
         let account = self.accounts.account(slot);
         if account.is_locked() && self.rules.locked == Locked::Frozen {
             return Err(Rejection::AccountLocked);
         }
-        let reference = (row.client, row.tx);
-        let tx = self.remembered.get_mut(&reference).ok_or(Rejection::UnknownTx)?;
-        Ok((slot, account, tx))
+        let transaction = if posting.marks.has(Marks::PLACED) {
+            self.transactions.at(posting.key, posting.client)
+        } else {
+            self.transactions.by_id(posting.key, posting.client)
+        };
+        Ok((slot, account, transaction.ok_or(Rejection::UnknownTx)?))
     }
 
-    fn remember(&mut self, row: &Transaction, amount: Amount, state: State) {
-        let before = self.remembered.insert((row.client, row.tx), Remembered { amount, state });
-        debug_assert!(before.is_none(), "an id was decided twice");
+    /// Remembers a deposit or withdrawal, since a later row may refer to it.
+    fn remember(&mut self, posting: &Posting, transaction: Remembered) {
+        if posting.marks.has(Marks::PLACED) {
+            self.transactions.place(posting.key, posting.client, transaction);
+        } else {
+            self.transactions.insert(posting.key, posting.client, transaction);
+        }
     }
 
     /// Decides the id of a deposit or withdrawal where ids are unique per client.
-    #[inline]
-    fn decide_per_client(&mut self, row: &Transaction) -> Result<(), Rejection> {
-        match self.rules.tx_ids {
-            TxIdSpace::Global => Ok(()),
-            TxIdSpace::PerClient if self.decided.insert((row.client, row.tx)) => Ok(()),
-            TxIdSpace::PerClient => Err(Rejection::DuplicateTx),
-        }
+    fn decide_per_client(&mut self, posting: &Posting) -> Result<(), Rejection> {
+        debug_assert!(!posting.marks.has(Marks::PLACED), "places are for ids unique over all");
+        let is_first = self.decided.insert((posting.client, posting.key));
+        if is_first { Ok(()) } else { Err(Rejection::DuplicateTx) }
     }
-}
-
-/// The slot of an account that a deposit or withdrawal has opened.
-#[inline]
-fn opened(slot: Slot) -> NonZeroU32 {
-    slot.expect("deposits and withdrawals open accounts")
 }
 
 #[inline]
@@ -443,7 +433,7 @@ mod tests {
                 (Transaction::dispute(2, 1), Ok(())),
             ],
         );
-        assert_eq!(closed.accounts[0].1.held(), crate::amount::Balance::ZERO);
+        assert_eq!(closed.accounts[0].1.held(), Balance::ZERO);
         assert_eq!(closed.accounts[1].1.held(), amount("6").into());
     }
 
@@ -463,7 +453,8 @@ mod tests {
     #[test]
     fn an_unterminated_row_changes_no_balance() {
         let mut shard = Shard::new(Rules::default());
-        let refusal = shard.apply(&deposit(1, 1, "5"), Marks::UNTERMINATED.and(Marks::REMEMBER));
+        let marks = Marks::UNTERMINATED.and(Marks::REMEMBER);
+        let refusal = shard.apply(&Posting::by_id(&deposit(1, 1, "5"), marks));
         assert_eq!(refusal, Err(Rejection::UnterminatedRow));
         assert_eq!(shard.account(1), Some(Account::default()));
     }

@@ -12,6 +12,7 @@
 use super::digits::{WINDOW, Window, value_of_eight};
 use super::layout::IdLimits;
 use crate::amount::{Amount, UNITS_PER_WHOLE};
+use crate::prefetch::prefetch;
 use crate::transaction::{Kind, Transaction};
 
 /// A row that the fast path has understood.
@@ -23,13 +24,16 @@ pub(crate) struct PlainRow {
     /// Where the row starts in its block, in bytes.
     pub(crate) offset: u32,
     pub(crate) kind: Kind,
+    /// Free for whoever takes the row; 0 when it is read.
+    pub(crate) note: u8,
 }
 
 const _: () = assert!(size_of::<PlainRow>() == 32);
 
 impl PlainRow {
     /// What stands where no row has been read yet.
-    const NONE: Self = Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute };
+    const NONE: Self =
+        Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute, note: 0 };
 
     /// Where the row starts in its block, in bytes.
     pub(super) fn start(&self) -> usize {
@@ -50,6 +54,9 @@ const RUN_ROWS: usize = 64;
 /// Bytes that must follow the start of a row: the window, and the words that are loaded at its end.
 const REACH: usize = WINDOW + 16;
 
+/// How far ahead of a row the input is fetched, in bytes.
+const AHEAD: usize = 1024;
+
 /// A run of plain rows, read in one go.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
@@ -65,6 +72,11 @@ impl Run {
     /// The rows, in order.
     pub(super) fn rows(&self) -> &[PlainRow] {
         &self.rows[..self.count]
+    }
+
+    /// The rows, in order, for whoever takes them.
+    pub(super) fn rows_mut(&mut self) -> &mut [PlainRow] {
+        &mut self.rows[..self.count]
     }
 
     /// Reads plain rows from `at` on until the run is full or a row is not plain; gives the place
@@ -89,6 +101,9 @@ impl Run {
             let Some((row, length)) = read_row(reach, limits, &others, &values) else {
                 break;
             };
+            if let Some(ahead) = bytes.get(at.wrapping_add(AHEAD)) {
+                prefetch(ahead);
+            }
             *slot = PlainRow { offset: offset(at), ..row };
             count += 1;
             at += index(length);
@@ -167,13 +182,16 @@ fn read_money_row(
         let (client, tx) = read_long_ids(reach, client, tx)?;
         let units = whole.long_value(reach)?.checked_mul(UNITS_PER_WHOLE)?;
         let amount = Amount::from_units(units.checked_add(value_of_eight(decimals))?)?;
-        return Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind }, length));
+        return Some((
+            PlainRow { client, tx, amount: Some(amount), offset: 0, kind, note: 0 },
+            length,
+        ));
     }
     let words = [client.word(reach), tx.word(reach), whole.word(reach), decimals];
     let [client, tx, whole, decimals] = values(words).map(u64::from);
     // Eight digits and four: far below the largest amount.
     let amount = Amount::from_units(whole * UNITS_PER_WHOLE + decimals)?;
-    Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind }, length))
+    Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind, note: 0 }, length))
 }
 
 /// Reads the rest of a row that refers to a transaction: nothing, or an empty amount.
@@ -199,7 +217,7 @@ fn read_reference_row(
     } else {
         read_long_ids(reach, client, tx)?
     };
-    Some((PlainRow { client, tx, amount: None, offset: 0, kind }, length))
+    Some((PlainRow { client, tx, amount: None, offset: 0, kind, note: 0 }, length))
 }
 
 /// Reads ids of which one has more than eight digits.

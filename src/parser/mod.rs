@@ -101,7 +101,7 @@ pub struct Rows<'b, 'l> {
 /// What comes next in a block.
 pub(crate) enum Next<'r> {
     /// Rows that the fast path has read, at least one.
-    Plain(&'r [PlainRow]),
+    Plain(&'r mut [PlainRow]),
     /// A row that the strict path has read.
     Odd(Result<Row, RowError>),
 }
@@ -161,8 +161,8 @@ impl<'b, 'l> Rows<'b, 'l> {
         if self.given == self.run.rows().len() && !self.read_run() {
             return self.next_odd().map(Next::Odd);
         }
-        let rows = &self.run.rows()[self.given..];
-        self.given = self.run.rows().len();
+        let given = std::mem::replace(&mut self.given, self.run.rows().len());
+        let rows = &mut self.run.rows_mut()[given..];
         self.line += u64::try_from(rows.len()).expect("64 bits");
         Some(Next::Plain(rows))
     }

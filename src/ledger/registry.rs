@@ -1,0 +1,205 @@
+//! The registry: decides the ids of all shards in input order, and gives each transaction that a
+//! row refers to a place in the memory of its shard.
+
+use super::shard::Marks;
+use super::transactions::NOWHERE;
+use super::tx_ids::{Decisions, TxIds};
+use crate::prefetch::prefetch;
+use crate::rules::TxIdSpace;
+use crate::transaction::Kind;
+
+/// What is decided before a row goes to its shard.
+#[derive(Debug)]
+pub struct Registry {
+    ids: TxIds,
+    space: TxIdSpace,
+    remembers_all: bool,
+    /// Named transactions have places; otherwise shards find them by id.
+    knows_places: bool,
+    /// Where the transactions are that rows refer to, by the numbers that the ids have for them.
+    spots: Vec<Spot>,
+    /// The places given away, by shard.
+    taken: Vec<u32>,
+    unnamed: u64,
+}
+
+/// The shard of a transaction, and its place there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spot {
+    shard: u32,
+    place: u32,
+}
+
+impl Spot {
+    /// No row with the id has been decided yet.
+    const NONE: Self = Self { shard: u32::MAX, place: u32::MAX };
+}
+
+/// A transaction that has been looked up: its number, or its id where there are no places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookup(u64);
+
+impl Registry {
+    /// Makes the registry of a run whose rows refer to the ids named in `ids` and no others.
+    pub fn of_named(ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
+        Self {
+            ids,
+            space,
+            remembers_all: false,
+            knows_places: space == TxIdSpace::Global,
+            spots: Vec::new(),
+            taken: vec![0; shards],
+            unnamed: 0,
+        }
+    }
+
+    /// Makes the registry of a run whose rows may refer to any id.
+    pub fn of_all(space: TxIdSpace, shards: usize) -> Self {
+        let registry = Self::of_named(TxIds::default(), space, shards);
+        Self { remembers_all: true, knows_places: false, ..registry }
+    }
+
+    /// Decides the ids of at most 64 rows in turn, given by kind and id: which are refused because
+    /// an earlier row has their id, and which deposits and withdrawals a shard is to remember.
+    ///
+    /// Where ids are unique per client, the shards decide.
+    #[inline]
+    pub fn decide(&mut self, rows: impl Iterator<Item = (Kind, u64)> + Clone) -> Decisions {
+        let rows = rows.map(|(kind, tx)| (kind.moves_money(), tx));
+        let mut decisions = match self.space {
+            TxIdSpace::Global => self.ids.decide_all(rows.clone()),
+            TxIdSpace::PerClient => Decisions::default(),
+        };
+        if !self.knows_places {
+            self.name_by_id(&mut decisions, rows);
+        }
+        decisions
+    }
+
+    /// Finds out what is to be remembered where there are no places for it.
+    fn name_by_id(&self, decisions: &mut Decisions, rows: impl Iterator<Item = (bool, u64)>) {
+        for (at, (decides, tx)) in rows.enumerate() {
+            // An id is named whichever client names it.
+            let is_named = decides && (self.remembers_all || self.ids.is_named(tx));
+            decisions.named |= u64::from(is_named) << at;
+        }
+        decisions.named &= !decisions.duplicate;
+    }
+
+    /// Tells how `shard` is to remember a named deposit or withdrawal, after its decision.
+    ///
+    /// # Panics
+    /// With 2³² transactions that rows refer to; if the id was not named.
+    #[inline]
+    pub fn remember(&mut self, tx: u64, shard: usize) -> (u64, Marks) {
+        if !self.knows_places {
+            return (tx, Marks::REMEMBER);
+        }
+        let number = self.ids.number(tx).expect("a named id has a number");
+        if number >= self.spots.len() {
+            self.spots.resize(number + 1, Spot::NONE);
+        }
+        let place = self.taken[shard];
+        self.taken[shard] = place.checked_add(1).expect("fewer than 2³² places");
+        self.spots[number] = Spot { shard: u32::try_from(shard).expect("fewer shards"), place };
+        (place.into(), Marks::REMEMBER.and(Marks::PLACED))
+    }
+
+    /// Looks up the transaction that a dispute, resolve or chargeback refers to, for
+    /// [`Registry::refer`], and fetches what that needs.
+    ///
+    /// In two steps, so that the steps of several rows overlap while memory is waited for.
+    #[inline]
+    pub fn look_up(&mut self, tx: u64) -> Lookup {
+        if !self.knows_places {
+            return Lookup(tx);
+        }
+        let number = self.ids.number(tx);
+        self.unnamed += u64::from(number.is_none());
+        if let Some(spot) = number.and_then(|number| self.spots.get(number)) {
+            prefetch(spot);
+        }
+        Lookup(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(NOWHERE))
+    }
+
+    /// Tells how `shard` finds the transaction that was looked up.
+    #[inline]
+    pub fn refer(&self, Lookup(key): Lookup, shard: usize) -> (u64, Marks) {
+        if !self.knows_places {
+            return (key, Marks::NONE);
+        }
+        match usize::try_from(key).ok().and_then(|number| self.spots.get(number)) {
+            Some(spot) if usize::try_from(spot.shard) == Ok(shard) => {
+                (spot.place.into(), Marks::PLACED)
+            }
+            _ => (NOWHERE, Marks::PLACED),
+        }
+    }
+
+    /// The rows that referred to an id that was not named; none, if the naming was right.
+    pub fn unnamed(&self) -> u64 {
+        self.unnamed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(ids: &[u64]) -> TxIds {
+        let mut set = TxIds::default();
+        for &id in ids {
+            set.name(id);
+        }
+        set
+    }
+
+    const FIRST: Decisions = Decisions { duplicate: 0, named: 0 };
+    const NAMED: Decisions = Decisions { duplicate: 0, named: 1 };
+    const DUPLICATE: Decisions = Decisions { duplicate: 1, named: 0 };
+
+    fn decide(registry: &mut Registry, kind: Kind, tx: u64) -> Decisions {
+        registry.decide(std::iter::once((kind, tx)))
+    }
+
+    fn refer(registry: &mut Registry, tx: u64, shard: usize) -> (u64, Marks) {
+        let lookup = registry.look_up(tx);
+        registry.refer(lookup, shard)
+    }
+
+    #[test]
+    fn each_shard_takes_places_of_its_own_in_order() {
+        let mut registry = Registry::of_named(named(&[5, 7, 1 << 40]), TxIdSpace::Global, 2);
+        let kept = |place| (place, Marks::REMEMBER.and(Marks::PLACED));
+        assert_eq!(refer(&mut registry, 7, 1), (NOWHERE, Marks::PLACED));
+        for (tx, shard, place) in [(5, 1, 0), (1 << 40, 0, 0), (7, 1, 1)] {
+            assert_eq!(decide(&mut registry, Kind::Deposit, tx), NAMED);
+            assert_eq!(registry.remember(tx, shard), kept(place));
+        }
+        assert_eq!(decide(&mut registry, Kind::Withdrawal, 6), FIRST);
+        assert_eq!(decide(&mut registry, Kind::Deposit, 7), DUPLICATE);
+        assert_eq!(decide(&mut registry, Kind::Dispute, 7), FIRST, "it decides nothing");
+        assert_eq!(refer(&mut registry, 7, 1), (1, Marks::PLACED));
+        assert_eq!(refer(&mut registry, 1 << 40, 0), (0, Marks::PLACED));
+        assert_eq!(refer(&mut registry, 7, 0), (NOWHERE, Marks::PLACED), "another shard's");
+        assert_eq!(registry.unnamed(), 0);
+        assert_eq!(refer(&mut registry, 8, 0), (NOWHERE, Marks::PLACED));
+        assert_eq!(registry.unnamed(), 1);
+    }
+
+    #[test]
+    fn without_names_and_with_ids_per_client_the_shard_finds_by_id() {
+        let mut all = Registry::of_all(TxIdSpace::Global, 1);
+        assert_eq!(decide(&mut all, Kind::Deposit, 5), NAMED);
+        assert_eq!(all.remember(5, 0), (5, Marks::REMEMBER));
+        assert_eq!(decide(&mut all, Kind::Deposit, 5), DUPLICATE);
+        assert_eq!(refer(&mut all, 9, 0), (9, Marks::NONE));
+        let mut per_client = Registry::of_named(named(&[5]), TxIdSpace::PerClient, 1);
+        for _ in 0..2 {
+            assert_eq!(decide(&mut per_client, Kind::Deposit, 5), NAMED);
+            assert_eq!(decide(&mut per_client, Kind::Deposit, 6), FIRST);
+        }
+        assert_eq!(refer(&mut per_client, 6, 0), (6, Marks::NONE));
+        assert_eq!(per_client.unnamed(), 0);
+    }
+}

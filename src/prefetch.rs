@@ -1,0 +1,18 @@
+//! A hint to the processor: something will be read soon, fetch it now.
+//!
+//! Unlike a read, it does not keep the instructions behind it waiting. It is only a hint: what is
+//! computed is the same without it, as on machines that it is not written for.
+#![expect(unsafe_code, reason = "the instruction takes an address and can be had no other way")]
+
+/// Fetches the line of cache in which `value` starts.
+#[inline]
+pub(crate) fn prefetch<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address is that of a reference; a prefetch reads and changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
