@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use millrace::Config;
 use millrace::amount::Amount;
 use millrace::generate::{Plan, Workload};
 use millrace::ledger::Ledger;
@@ -364,6 +365,7 @@ impl Comparison {
     /// Sorting and writing the balances of many accounts.
     fn output(&mut self) {
         let accounts = self.options.rows;
+        let threads = Config::default().closing_threads();
         let mut times = Vec::new();
         for _ in 0..self.options.rounds.min(3) {
             let mut ledger = Ledger::new(Rules::default());
@@ -375,7 +377,7 @@ impl Comparison {
             let mut file = File::create(self.path("balances.csv")).expect("the folder takes files");
             times.push(timed(|| {
                 let closed = ledger.close();
-                balances::write(&mut file, &closed.accounts).expect("the disk has room");
+                balances::write(&mut file, &closed.accounts, threads).expect("the disk has room");
             }));
         }
         let millions = as_float(accounts) / median(times) / 1e6;

@@ -4,6 +4,7 @@
 
 use std::hint::black_box;
 use std::io;
+use std::num::NonZeroUsize;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -83,14 +84,18 @@ fn bench_ids(criterion: &mut Criterion) {
 fn bench_output(criterion: &mut Criterion) {
     let (_, closed) = apply(&transactions_of(Workload::ManyClients));
     let mut text = Vec::new();
-    balances::write(&mut text, &closed.accounts).expect("memory takes everything");
+    balances::write(&mut text, &closed.accounts, NonZeroUsize::MIN)
+        .expect("memory takes everything");
     let read_back = balances::read(text.as_slice()).expect("it was written just now");
-    assert!(read_back.iter().map(|row| (row.client, row.account)).eq(closed.accounts.clone()));
+    assert!(read_back.iter().map(|row| (row.client, row.account)).eq(closed.accounts.iter()));
     let mut group = criterion.benchmark_group("output");
     group.throughput(elements(closed.accounts.len()));
-    group.bench_function("balances", |bencher| {
-        bencher.iter(|| balances::write(&mut io::sink(), black_box(&closed.accounts)));
-    });
+    for threads in [1, 2] {
+        let count = NonZeroUsize::new(threads).expect("positive");
+        group.bench_function(format!("balances, threads: {threads}"), |bencher| {
+            bencher.iter(|| balances::write(&mut io::sink(), black_box(&closed.accounts), count));
+        });
+    }
     group.finish();
 }
 

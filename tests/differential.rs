@@ -152,7 +152,8 @@ impl Way {
         let rejects = writer.finish().expect("memory");
         let rejects = String::from_utf8(rejects).expect("ASCII");
         let mut balances = Vec::new();
-        balances::write(&mut balances, &report.accounts).expect("memory");
+        balances::write(&mut balances, &report.accounts, self.config.closing_threads())
+            .expect("memory");
         let summary = report.summary;
         assert!(summary.is_balanced());
         let unterminated = summary.unterminated_inputs.iter().map(|name| {
@@ -337,7 +338,7 @@ fn compare_with_ledger(report: &model::Report, rules: Rules) {
     let closed = ledger.close();
     check(&closed.accounts, &closed.totals).expect("no money is made or lost");
     let mut written = Vec::new();
-    balances::write(&mut written, &closed.accounts).expect("memory");
+    balances::write(&mut written, &closed.accounts, NonZeroUsize::MIN).expect("memory");
     assert_eq!(String::from_utf8_lossy(&written), report.balances, "{:?}", text(report));
 }
 

@@ -12,8 +12,8 @@ use std::io::{self, Cursor, Read};
 use std::num::NonZeroUsize;
 
 use libfuzzer_sys::fuzz_target;
-use millrace::account::Account;
 use millrace::input::{FormatError, InputError};
+use millrace::ledger::SortedAccounts;
 use millrace::output::balances;
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
 use millrace::parser::ExtraColumns;
@@ -24,7 +24,7 @@ use millrace::{Config, Input, Recall, RunError, Sinks, Threads, run};
 /// What a run says.
 #[derive(Debug, PartialEq)]
 struct Findings {
-    accounts: Vec<(u64, Account)>,
+    accounts: SortedAccounts,
     refused: Counts,
     rejects: String,
     rows: u64,
@@ -131,7 +131,7 @@ fn findings(config: &Config, input: Input) -> Result<Findings, RunError> {
 /// Compares what a run says with what the model says.
 fn compare_with_model(findings: &Findings, report: &model::Report) {
     let mut text = Vec::new();
-    balances::write(&mut text, &findings.accounts).expect("memory");
+    balances::write(&mut text, &findings.accounts, NonZeroUsize::MIN).expect("memory");
     assert_eq!(String::from_utf8_lossy(&text), report.balances);
     assert_eq!(findings.rejects, model::rejects::write(report));
     let rows = u64::try_from(report.rows.len()).expect("64 bits");

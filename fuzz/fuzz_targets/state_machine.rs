@@ -10,11 +10,13 @@
 mod model;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use libfuzzer_sys::fuzz_target;
-use millrace::account::Account;
 use millrace::amount::{Amount, Balance};
-use millrace::ledger::{Ledger, Marks, Posting, Registry, Shard, Totals, TxIds, check};
+use millrace::ledger::{
+    Ledger, Marks, Posting, Registry, Shard, SortedAccounts, Totals, TxIds, check,
+};
 use millrace::outcome::Rejection;
 use millrace::output::balances;
 use millrace::rules::{Locked, Permission, Rules, TxIdSpace};
@@ -102,7 +104,7 @@ impl Books {
         if expected.is_ok() {
             self.add_up(transaction);
         }
-        let accounts: Vec<(u64, Account)> = CLIENTS
+        let accounts: SortedAccounts = CLIENTS
             .iter()
             .filter_map(|&client| self.ledger.account(client).map(|account| (client, account)))
             .collect();
@@ -150,12 +152,11 @@ impl Books {
         assert_eq!(closed.totals, totals);
         assert_eq!(text(&closed.accounts), model.report());
         let mut joined = Totals::default();
-        let mut accounts = Vec::new();
+        let mut accounts = SortedAccounts::default();
         for shard in shards.into_iter().map(Shard::close) {
             joined.add(&shard.totals);
-            accounts.extend(shard.accounts);
+            accounts.append(shard.accounts);
         }
-        accounts.sort_by_key(|&(client, _)| client);
         assert_eq!((accounts, joined), (closed.accounts, totals));
     }
 }
@@ -177,8 +178,8 @@ fn for_model(transaction: &Transaction) -> model::reader::Transaction {
     }
 }
 
-fn text(accounts: &[(u64, Account)]) -> String {
+fn text(accounts: &SortedAccounts) -> String {
     let mut text = Vec::new();
-    balances::write(&mut text, accounts).expect("memory");
+    balances::write(&mut text, accounts, NonZeroUsize::MIN).expect("memory");
     String::from_utf8(text).expect("ASCII")
 }

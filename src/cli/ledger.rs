@@ -1,6 +1,7 @@
 //! The main command: inputs to balances.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
@@ -31,7 +32,7 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
         Err(RunError::Rejects(error)) => return Err(rejects_failure(args, error)),
         other => other?,
     };
-    write_balances(&report, output.as_mut())?;
+    write_balances(&report, config.closing_threads(), output.as_mut())?;
     let rejects = rejects.map(RejectsWriter::finish).transpose();
     let rejects = rejects.map_err(|error| rejects_failure(args, error))?;
     signals.commit();
@@ -63,14 +64,18 @@ fn settle(
 }
 
 /// Writes the balances to the output file, or to standard output.
-fn write_balances(report: &Report, output: Option<&mut OutputFile>) -> Result<(), Failure> {
+fn write_balances(
+    report: &Report,
+    threads: NonZeroUsize,
+    output: Option<&mut OutputFile>,
+) -> Result<(), Failure> {
     if let Some(file) = output {
         let path = file.path().to_owned();
-        return balances::write(file, &report.accounts)
+        return balances::write(file, &report.accounts, threads)
             .map_err(|error| WriteError::write(&path, error).into());
     }
     stdout()
-        .and_then(|mut stdout| balances::write(&mut stdout, &report.accounts))
+        .and_then(|mut stdout| balances::write(&mut stdout, &report.accounts, threads))
         .map_err(|error| Failure::stdout(&error))
 }
 

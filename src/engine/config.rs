@@ -100,6 +100,13 @@ impl Config {
         }
     }
 
+    /// How many threads read the accounts at the end, to check them or to write them: one is the
+    /// calling thread itself.
+    pub fn closing_threads(&self) -> NonZeroUsize {
+        let threads = if self.uses_threads() { usable_cores() } else { 1 };
+        NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
+    }
+
     /// The largest ids that count as such under the rules.
     pub(super) fn id_limits(&self) -> IdLimits {
         IdLimits { max_client: self.rules.max_client, max_tx: self.rules.max_tx }

@@ -16,17 +16,22 @@ pub use config::{Config, Progress, Recall, Threads};
 pub use error::RunError;
 pub use merge::RejectSink;
 
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 
-use crate::account::Account;
 use crate::input::{Input, InputError, Opening, Source};
-use crate::ledger::{self, InvariantError, Registry, Shard, Totals};
+use crate::ledger::{Audit, InvariantError, Registry, Shard, SortedAccounts, Totals, audit};
 use crate::pipeline;
 use crate::summary::{Counts, Summary};
 
 use intake::{Halt, Intake, Tally};
 use merge::Merge;
 use worker::{ShardWorker, WorkerResult};
+
+/// Fewer accounts than these are checked sooner than a thread starts.
+const FEW_ACCOUNTS: usize = 1 << 16;
 
 /// Where a run puts what it finds on the way. The default keeps nothing.
 #[derive(Default)]
@@ -36,10 +41,10 @@ pub struct Sinks<'a> {
 }
 
 /// What a run has found.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Report {
     /// Every account, ascending by client.
-    pub accounts: Vec<(u64, Account)>,
+    pub accounts: SortedAccounts,
     /// The counts and sums of the run.
     pub summary: Summary,
 }
@@ -62,8 +67,8 @@ pub struct Report {
 ///
 /// let csv = "type,client,tx,amount\ndeposit,1,1,5.0\nwithdrawal,1,2,1.5\nwithdrawal,1,3,9.0\n";
 /// let report = run(&Config::default(), vec![Input::bytes("memory", csv)], Sinks::default())?;
-/// let (client, account) = report.accounts[0];
-/// assert_eq!((client, account.available().to_string()), (1, "3.5000".to_owned()));
+/// let account = report.accounts.get(1).expect("client 1 has deposited");
+/// assert_eq!(account.available().to_string(), "3.5000");
 /// assert_eq!((report.summary.rows, report.summary.applied), (3, 2));
 /// # Ok::<(), millrace::RunError>(())
 /// ```
@@ -83,7 +88,7 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
         source.check_unchanged()?;
     }
     let worker_count = workers.len();
-    let Joined { accounts, totals, applied, refused } = join(workers, &tally)?;
+    let Joined { accounts, audit, totals, applied, refused } = join(workers, &tally, config)?;
     check_reported(&refused, reported)?;
     if let Some(expected) = config.expect_rows
         && expected != tally.rows
@@ -98,8 +103,8 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
         refused,
         blank_lines: tally.blank_lines,
         amounts_ignored: tally.amounts_ignored,
-        accounts: count(accounts.len()),
-        locked_accounts: count(accounts.iter().filter(|(_, it)| it.is_locked()).count()),
+        accounts: audit.accounts,
+        locked_accounts: audit.locked,
         deposited: totals.deposited,
         withdrawn: totals.withdrawn,
         charged_back: totals.charged_back,
@@ -173,42 +178,56 @@ fn process(
 
 /// The shards put together.
 struct Joined {
-    accounts: Vec<(u64, Account)>,
+    accounts: SortedAccounts,
+    audit: Audit,
     totals: Totals,
     applied: u64,
     refused: Counts,
 }
 
 /// Joins the shards and checks every invariant.
-fn join(workers: Vec<WorkerResult>, tally: &Tally) -> Result<Joined, InvariantError> {
-    let mut accounts = Vec::new();
+fn join(workers: Vec<WorkerResult>, tally: &Tally, config: &Config) -> Result<Joined, RunError> {
+    let mut accounts = SortedAccounts::default();
     let mut totals = Totals::default();
     let mut applied = 0;
     let mut refused = tally.refused;
-    let several = workers.len() > 1;
     for worker in workers {
         totals.add(&worker.closed.totals);
         applied += worker.applied;
         refused += worker.refused;
-        if accounts.is_empty() {
-            accounts = worker.closed.accounts;
-        } else {
-            accounts.extend(worker.closed.accounts);
-        }
+        accounts.append(worker.closed.accounts);
     }
-    if several {
-        // A stable sort merges the shards' ascending runs instead of sorting anew.
-        accounts.sort_by_key(|&(client, _)| client);
-    }
-    ledger::check(&accounts, &totals)?;
+    let audit = audit_all(&accounts, config.closing_threads())?;
+    audit.check(&totals)?;
     if tally.unnamed > 0 {
-        return Err(InvariantError::Unnamed { rows: tally.unnamed });
+        return Err(InvariantError::Unnamed { rows: tally.unnamed }.into());
     }
     let accounted = applied + refused.rejected() + refused.malformed();
     if accounted != tally.rows {
-        return Err(InvariantError::Rows { rows: tally.rows, accounted });
+        return Err(InvariantError::Rows { rows: tally.rows, accounted }.into());
     }
-    Ok(Joined { accounts, totals, applied, refused })
+    Ok(Joined { accounts, audit, totals, applied, refused })
+}
+
+/// Checks all accounts, on `threads` threads.
+fn audit_all(accounts: &SortedAccounts, threads: NonZeroUsize) -> Result<Audit, RunError> {
+    let parts = accounts.parts();
+    if threads == NonZeroUsize::MIN || accounts.len() < FEW_ACCOUNTS {
+        return Ok(audit(accounts, &parts)?);
+    }
+    thread::scope(|scope| {
+        let mut handles = Vec::with_capacity(threads.get());
+        for share in parts.chunks(parts.len().div_ceil(threads.get())) {
+            let builder = thread::Builder::new().name("audit".to_owned());
+            let check = move || audit(accounts, share);
+            handles.push(builder.spawn_scoped(scope, check).map_err(RunError::Threads)?);
+        }
+        let mut all = Audit::default();
+        for handle in handles {
+            all.add(&handle.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
 }
 
 /// Checks that every row that was not applied was reported once, where such rows are.
@@ -222,4 +241,34 @@ fn check_reported(refused: &Counts, reported: Option<u64>) -> Result<(), Invaria
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).expect("a length fits 64 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Account;
+    use crate::amount::Balance;
+
+    #[test]
+    fn threads_find_what_one_thread_finds() {
+        let account =
+            |held: i128| Account::new(Balance::from_units(3), Balance::from_units(held), held == 2);
+        let count = u64::try_from(FEW_ACCOUNTS).unwrap() + 5;
+        let mut accounts: SortedAccounts =
+            (0..count).map(|client| (client, account((client % 3).into()))).collect();
+        let expected = audit(&accounts, &accounts.parts()).unwrap();
+        assert_eq!((expected.accounts, expected.locked), (count, count / 3));
+        let on = |threads, accounts: &SortedAccounts| {
+            audit_all(accounts, NonZeroUsize::new(threads).unwrap())
+        };
+        for threads in [1, 2, 7, 100] {
+            assert_eq!(on(threads, &accounts).unwrap(), expected, "{threads} threads");
+        }
+        // The first offence is named, whichever thread finds it first.
+        accounts.append([(7, account(1)), (count + 1, account(-1))].into());
+        for threads in [1, 2, 7] {
+            let error = on(threads, &accounts).unwrap_err().to_string();
+            assert!(error.contains("client 7 is out of order"), "{error}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::batch::{Batch, Refused};
+use super::batch::{Batch, Entry, Refused};
 use super::merge::Notice;
 use crate::ledger::{Closed, Shard, Slot};
 use crate::outcome::Reason;
@@ -55,9 +55,7 @@ impl<'s> Worker for ShardWorker<'s> {
         outbox: &mut dyn Outbox<Notice<'s>>,
     ) -> Result<(), Stopped> {
         // All look-ups first: none waits for another, and what they find is at hand afterwards.
-        self.slots.clear();
-        let finds = batch.entries.iter().map(|entry| self.shard.find(&entry.posting()));
-        self.slots.extend(finds);
+        self.shard.find_all(batch.entries.iter().map(Entry::posting), &mut self.slots);
         for (entry, &slot) in batch.entries.iter().zip(&self.slots) {
             match self.shard.apply_at(slot, &entry.posting()) {
                 Ok(()) => self.applied += 1,

@@ -1,11 +1,14 @@
 //! The accounts of a shard: by client, and laid out so that what most rows need lies close together.
 //!
-//! Clients with small ids, as files of the classic 16-bit format have, are found in a table; all
-//! others in a seeded hash map. Deposits and withdrawals touch what is available and whether the
-//! account is locked; what is held is kept apart (bench `pipeline`).
+//! Clients are found in a table as long as it is small or well filled, and else in a seeded hash
+//! map: dense ids are never hashed, and no choice of ids makes the table large. Deposits and
+//! withdrawals touch what is available and whether the account is locked; what is held is kept
+//! apart, for those accounts only that have ever been disputed (bench `pipeline`).
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::num::NonZeroU32;
+use std::ops::BitXor;
 
 use foldhash::fast::RandomState;
 
@@ -13,9 +16,19 @@ use crate::account::Account;
 use crate::amount::{Amount, Balance};
 use crate::prefetch::prefetch;
 
-/// Clients below this are found in a table; with several shards, clients below its share of this,
-/// so that the tables of all shards together take at most 4 MiB.
-const TABLE_CLIENTS: u64 = 1 << 20;
+/// Clients below this are always found in a table; with several shards, clients below its share of
+/// this, so that the tables of all shards together take at most 16 MiB for them.
+const SMALL_CLIENTS: u64 = 1 << 22;
+
+/// Beyond the small clients, a table has at most this many entries for an account: 32 bytes. The
+/// rule is that of the arrays in the tables of Lua, which have two.
+const MOST_ENTRIES_PER_ACCOUNT: u64 = 8;
+
+/// Whether more clients should be in the table is asked whenever so many accounts have been opened.
+const ACCOUNTS_PER_REVIEW: u32 = 1 << 12;
+
+/// More accounts than these take more memory than the caches that a core has for itself.
+const MOST_CACHED_ACCOUNTS: usize = 1 << 17;
 
 /// Where an account stands; `None` where there is none.
 ///
@@ -25,15 +38,54 @@ pub type Slot = Option<NonZeroU32>;
 
 #[derive(Debug)]
 pub(super) struct Accounts {
-    /// Clients below this are found in the table.
-    table_clients: u64,
-    /// The slots of small clients; its length is a power of two.
+    /// Clients below this are never in the map.
+    small_clients: u64,
+    /// The slots of the clients below its length, which is zero or a power of two.
     table: Vec<Slot>,
     /// The slots of all others.
     map: HashMap<u64, NonZeroU32, RandomState>,
-    available: Vec<Balance>,
+    /// How many clients have an id of so many binary digits.
+    widths: [u32; 65],
+    entries: Vec<Entry>,
+    /// What is held, by the place that the entry names.
     held: Vec<Balance>,
-    locked: Vec<bool>,
+}
+
+/// What deposits and withdrawals need of an account, as small as it can be: where there are many
+/// accounts, each row waits for the one cache line, or two, that its entry is in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    /// A [`Balance`], in bytes because those need no padding.
+    available: [u8; 16],
+    /// The first bit tells whether the account is locked, the others where what is held stands
+    /// among all that is, from 1; 0 where nothing ever was.
+    standing: u32,
+}
+
+const _: () = assert!(size_of::<Entry>() == 20);
+
+impl Entry {
+    const LOCKED: u32 = 1 << 31;
+
+    #[inline]
+    fn available(&self) -> Balance {
+        Balance::from_units(i128::from_ne_bytes(self.available))
+    }
+
+    #[inline]
+    fn set_available(&mut self, available: Balance) {
+        self.available = available.units().to_ne_bytes();
+    }
+
+    #[inline]
+    fn is_locked(&self) -> bool {
+        self.standing & Self::LOCKED != 0
+    }
+
+    #[inline]
+    fn held(&self) -> Option<usize> {
+        NonZeroU32::new(self.standing & !Self::LOCKED).map(index)
+    }
 }
 
 impl Default for Accounts {
@@ -47,104 +99,176 @@ impl Accounts {
     pub(super) fn of_share(shards: usize) -> Self {
         let shards = u64::try_from(shards.next_power_of_two()).expect("64 bits");
         Self {
-            table_clients: TABLE_CLIENTS / shards,
+            small_clients: SMALL_CLIENTS / shards,
             table: Vec::new(),
             map: HashMap::default(),
-            available: Vec::new(),
+            widths: [0; 65],
+            entries: Vec::new(),
             held: Vec::new(),
-            locked: Vec::new(),
         }
     }
 
     /// Finds the account of a client.
     #[inline]
     pub(super) fn find(&self, client: u64) -> Slot {
-        if client < self.table_clients {
-            return self.table.get(position(client)).copied().flatten();
+        match usize::try_from(client).ok().and_then(|client| self.table.get(client)) {
+            Some(slot) => *slot,
+            None => self.map.get(&client).copied(),
         }
-        self.map.get(&client).copied()
+    }
+
+    /// Tells whether the accounts are so many that most are not in a core's own cache.
+    #[inline]
+    pub(super) fn are_many(&self) -> bool {
+        self.entries.len() > MOST_CACHED_ACCOUNTS
+    }
+
+    /// Reads where the accounts of clients stand, so that finding them is quick.
+    pub(super) fn touch_clients(&self, clients: impl Iterator<Item = u64>) {
+        let slots = clients.map(|client| self.find(client).map_or(0, NonZeroU32::get));
+        // The result has no use: it makes the processor fetch what it is made of.
+        black_box(slots.fold(0, BitXor::bitxor));
+    }
+
+    /// Fetches what deposits and withdrawals look at.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: NonZeroU32) {
+        prefetch(&self.entries[index(slot)]);
+    }
+
+    /// Finds the account of a client, or opens one.
+    #[inline]
+    pub(super) fn find_or_open(&mut self, client: u64) -> NonZeroU32 {
+        self.find(client).unwrap_or_else(|| self.open(client))
     }
 
     /// Opens an account for a client who has none.
     #[inline(never)]
-    pub(super) fn open(&mut self, client: u64) -> NonZeroU32 {
-        self.available.push(Balance::ZERO);
-        self.held.push(Balance::ZERO);
-        self.locked.push(false);
-        let count = u32::try_from(self.locked.len()).expect("fewer accounts than 2³²");
+    fn open(&mut self, client: u64) -> NonZeroU32 {
+        self.entries.push(Entry::default());
+        let count = u32::try_from(self.entries.len()).ok().filter(|&it| it < Entry::LOCKED);
+        let count = count.expect("fewer accounts than 2³¹");
         let slot = NonZeroU32::new(count).expect("one was opened just now");
-        if client < self.table_clients {
-            let client = position(client);
-            if client >= self.table.len() {
-                self.table.resize((client + 1).next_power_of_two(), None);
-            }
-            self.table[client] = Some(slot);
-        } else {
-            self.map.insert(client, slot);
+        self.widths[width(client)] += 1;
+        if client < self.small_clients {
+            self.extend_table((client + 1).next_power_of_two());
+        } else if count.is_multiple_of(ACCOUNTS_PER_REVIEW) {
+            self.extend_table(self.dense_clients());
+        }
+        match usize::try_from(client).ok().and_then(|client| self.table.get_mut(client)) {
+            Some(entry) => *entry = Some(slot),
+            None => _ = self.map.insert(client, slot),
         }
         slot
     }
 
-    /// Fetches what deposits and withdrawals look at, and if `held` what disputes do.
-    #[inline]
-    pub(super) fn prefetch(&self, slot: NonZeroU32, held: bool) {
-        let index = index(slot);
-        prefetch(&self.available[index]);
-        prefetch(&self.locked[index]);
-        if held {
-            prefetch(&self.held[index]);
+    /// The largest power of two such that a table of the clients below it is filled well enough,
+    /// and its upper half is not empty.
+    fn dense_clients(&self) -> u64 {
+        let mut dense = 0;
+        let mut below = 0;
+        for (width, &clients) in (0_u32..).zip(&self.widths[..64]) {
+            below += u64::from(clients);
+            if clients > 0 && 1 << width <= below * MOST_ENTRIES_PER_ACCOUNT {
+                dense = 1 << width;
+            }
         }
+        dense
+    }
+
+    /// Makes the table cover the clients below `clients`, and moves those out of the map.
+    fn extend_table(&mut self, clients: u64) {
+        let Ok(length) = usize::try_from(clients) else { return };
+        if length <= self.table.len() {
+            return;
+        }
+        // Made anew instead of resized: fresh zeroed memory costs nothing until it is touched.
+        let mut table = vec![None; length];
+        table[..self.table.len()].copy_from_slice(&self.table);
+        self.map.retain(|&client, &mut slot| {
+            let entry = usize::try_from(client).ok().and_then(|client| table.get_mut(client));
+            let is_large = entry.is_none();
+            if let Some(entry) = entry {
+                *entry = Some(slot);
+            }
+            is_large
+        });
+        self.map.shrink_to_fit();
+        self.table = table;
     }
 
     /// Gives the whole account in a slot.
     pub(super) fn account(&self, slot: NonZeroU32) -> Account {
-        let index = index(slot);
-        Account::new(self.available[index], self.held[index], self.locked[index])
+        let entry = &self.entries[index(slot)];
+        let held = entry.held().map_or(Balance::ZERO, |place| self.held[place]);
+        Account::new(entry.available(), held, entry.is_locked())
     }
 
     /// Puts an account back into its slot.
     pub(super) fn put(&mut self, slot: NonZeroU32, account: &Account) {
-        let index = index(slot);
-        self.available[index] = account.available();
-        self.held[index] = account.held();
-        self.locked[index] = account.is_locked();
+        let entry = &mut self.entries[index(slot)];
+        entry.set_available(account.available());
+        if let Some(place) = entry.held() {
+            self.held[place] = account.held();
+        } else if account.held() != Balance::ZERO {
+            self.held.push(account.held());
+            entry.standing |= u32::try_from(self.held.len()).expect("no more than accounts");
+        }
+        entry.standing &= !Entry::LOCKED;
+        entry.standing |= if account.is_locked() { Entry::LOCKED } else { 0 };
     }
 
     /// Tells whether the account in a slot is locked.
     #[inline]
     pub(super) fn is_locked(&self, slot: NonZeroU32) -> bool {
-        self.locked[index(slot)]
+        self.entries[index(slot)].is_locked()
     }
 
     /// Tells whether an amount is available.
     #[inline]
     pub(super) fn covers(&self, slot: NonZeroU32, amount: Amount) -> bool {
-        self.available[index(slot)] >= Balance::from(amount)
+        self.entries[index(slot)].available() >= Balance::from(amount)
     }
 
     /// Adds to what is available.
     #[inline]
     pub(super) fn add(&mut self, slot: NonZeroU32, balance: Balance) {
-        self.available[index(slot)] += balance;
+        let entry = &mut self.entries[index(slot)];
+        let mut available = entry.available();
+        available += balance;
+        entry.set_available(available);
     }
 
-    /// Gives every account, ascending by client.
-    pub(super) fn into_sorted(self) -> Vec<(u64, Account)> {
-        let small = (0..).zip(&self.table).filter_map(|(client, slot)| Some((client, (*slot)?)));
-        let mut large: Vec<_> = self.map.iter().map(|(&client, &slot)| (client, slot)).collect();
+    /// Tells how many accounts there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Clients below this are in the table.
+    pub(super) fn table_clients(&self) -> u64 {
+        u64::try_from(self.table.len()).expect("64 bits")
+    }
+
+    /// Gives the clients from `first` to `last` that are in the table, ascending.
+    pub(super) fn table(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, NonZeroU32)> {
+        let place = |client| usize::try_from(client).map_or(self.table.len(), |place| place);
+        let slots = self.table.get(place(first)..).unwrap_or_default();
+        (first..=last).zip(slots).filter_map(|(client, slot)| Some((client, (*slot)?)))
+    }
+
+    /// Takes out the clients that are not in the table, ascending; all come after the table's.
+    pub(super) fn take_large(&mut self) -> Vec<(u64, NonZeroU32)> {
+        let mut large: Vec<_> = self.map.drain().collect();
+        self.map = HashMap::default();
         large.sort_unstable();
-        let mut accounts = Vec::with_capacity(self.locked.len());
-        // Every client in the table comes before every client in the map.
-        let ascending = small.chain(large);
-        accounts.extend(ascending.map(|(client, slot)| (client, self.account(slot))));
-        accounts
+        large
     }
 }
 
-/// The place of a client in the table.
+/// The binary digits of a client's id.
 #[inline]
-fn position(client: u64) -> usize {
-    usize::try_from(client).expect("below the size of the table")
+fn width(client: u64) -> usize {
+    usize::try_from(u64::BITS - client.leading_zeros()).expect("at most 64")
 }
 
 #[inline]
@@ -154,16 +278,16 @@ fn index(slot: NonZeroU32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    fn find_or_open(accounts: &mut Accounts, client: u64) -> NonZeroU32 {
-        accounts.find(client).unwrap_or_else(|| accounts.open(client))
-    }
+    use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
         for shards in [1, 7, 1024] {
-            let edge = Accounts::of_share(shards).table_clients;
+            let edge = Accounts::of_share(shards).small_clients;
             check_edge(Accounts::of_share(shards), edge);
         }
     }
@@ -172,24 +296,90 @@ mod tests {
         let clients = [edge + 7, edge, 0, u64::MAX, edge - 1, edge + 1, 8];
         assert!(clients.iter().all(|&client| accounts.find(client).is_none()));
         for client in clients {
-            let slot = find_or_open(&mut accounts, client);
-            assert_eq!(find_or_open(&mut accounts, client), slot);
-            accounts.add(slot, Amount::from_units(client.clamp(1, 1 << 40)).unwrap().into());
+            let slot = accounts.find_or_open(client);
+            assert_eq!(accounts.find_or_open(client), slot);
         }
         assert_eq!(accounts.find(9), None);
-        let mut sorted = clients;
-        sorted.sort_unstable();
-        let closed = accounts.into_sorted();
-        assert_eq!(closed.iter().map(|(client, _)| *client).collect::<Vec<_>>(), sorted);
-        for (client, account) in closed {
-            assert_eq!(account.available().units(), i128::from(client.clamp(1, 1 << 40)));
+        assert_eq!(sorted(accounts), [0, 8, edge - 1, edge, edge + 1, edge + 7, u64::MAX]);
+    }
+
+    fn sorted(mut accounts: Accounts) -> Vec<u64> {
+        let large = accounts.take_large();
+        let small: Vec<_> = accounts.table(0, u64::MAX).collect();
+        small.into_iter().chain(large).map(|(client, _)| client).collect()
+    }
+
+    /// Opens accounts of a shard whose table grows early; gives its length.
+    fn table_of(clients: impl Iterator<Item = u64>) -> u64 {
+        let mut accounts = Accounts::of_share(1 << 12);
+        let mut model = BTreeMap::new();
+        for client in clients {
+            let slot = accounts.find_or_open(client);
+            assert_eq!(*model.entry(client).or_insert(slot), slot);
+        }
+        assert_eq!(accounts.len(), model.len());
+        assert!(model.iter().all(|(&client, &slot)| accounts.find(client) == Some(slot)));
+        let table = accounts.table_clients();
+        assert!(sorted(accounts).iter().eq(model.keys()));
+        table
+    }
+
+    #[test]
+    fn the_table_grows_with_dense_clients() {
+        let count = 1 << 15;
+        assert_eq!(table_of(0..count), count);
+        assert_eq!(table_of((0..count).rev()), count);
+        // Every eighth client is dense enough, every ninth is not.
+        assert_eq!(table_of((0..count).map(|it| it * 8)), count * 8);
+        assert_eq!(table_of((0..count).map(|it| it * 9)), 1 << 10);
+        assert_eq!(table_of((0..count).map(|it| u64::MAX - it)), 0);
+    }
+
+    #[test]
+    fn no_choice_of_clients_makes_the_table_large() {
+        // Dense at first, then at ever larger powers of two.
+        let count: u32 = 1 << 13;
+        let clients = (0..u64::from(count)).chain((14..64).map(|shift| 1 << shift));
+        let scattered = (0..count).map(|it| u64::from(it).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let accounts = u64::from(count) * 2 + 50;
+        let table = table_of(clients.chain(scattered));
+        assert!((u64::from(count)..=accounts * MOST_ENTRIES_PER_ACCOUNT).contains(&table));
+    }
+
+    proptest! {
+        #[test]
+        fn accounts_are_those_of_a_plain_map(
+            steps in prop::collection::vec(
+                (prop_oneof![0..40_u64, any::<u64>()], -9..9_i128, 0..3_i128, any::<bool>()),
+                0..200,
+            )
+        ) {
+            let mut accounts = Accounts::of_share(1 << 18);
+            let mut model = BTreeMap::new();
+            for (client, available, held, locked) in steps {
+                let (available, held) = (Balance::from_units(available), Balance::from_units(held));
+                let account = Account::new(available, held, locked);
+                let slot = accounts.find_or_open(client);
+                accounts.put(slot, &account);
+                accounts.add(slot, Amount::MIN.into());
+                let mut expected = account;
+                expected.deposit(Amount::MIN);
+                model.insert(client, expected);
+            }
+            for (&client, account) in &model {
+                let slot = accounts.find(client).unwrap();
+                prop_assert_eq!(accounts.account(slot), *account);
+                prop_assert_eq!(accounts.is_locked(slot), account.is_locked());
+                prop_assert_eq!(accounts.covers(slot, Amount::MIN), account.covers(Amount::MIN));
+            }
+            prop_assert!(sorted(accounts).iter().eq(model.keys()));
         }
     }
 
     #[test]
     fn an_account_put_back_is_the_account() {
         let mut accounts = Accounts::default();
-        let slot = find_or_open(&mut accounts, 1);
+        let slot = accounts.find_or_open(1);
         let account = Account::new(Balance::from_units(-5), Balance::from_units(9), true);
         accounts.put(slot, &account);
         assert_eq!(accounts.account(slot), account);

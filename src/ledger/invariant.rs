@@ -1,6 +1,8 @@
 //! What must hold of every ledger at its end, checked on every run.
 
-use crate::account::Account;
+use std::ops::RangeInclusive;
+
+use super::sorted::SortedAccounts;
 use crate::amount::Balance;
 
 /// The sums of all applied rows.
@@ -83,31 +85,82 @@ pub enum InvariantError {
     },
 }
 
+/// What has been found of some accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The accounts.
+    pub accounts: u64,
+    /// Those that are locked.
+    pub locked: u64,
+    /// The sum of their totals.
+    pub total: Balance,
+}
+
+impl Audit {
+    /// Adds what has been found of other accounts.
+    pub fn add(&mut self, other: &Self) {
+        self.accounts += other.accounts;
+        self.locked += other.locked;
+        self.total += other.total;
+    }
+
+    /// Checks that these, being all accounts, hold what the applied rows amount to.
+    ///
+    /// # Errors
+    /// Money was made or lost.
+    pub fn check(&self, totals: &Totals) -> Result<(), InvariantError> {
+        let (actual, expected) = (self.total, totals.expected_total());
+        if actual == expected {
+            Ok(())
+        } else {
+            Err(InvariantError::Conservation { actual, expected })
+        }
+    }
+}
+
+/// Checks of the accounts in `parts` that none holds less than nothing, and that every client has
+/// one account.
+///
+/// # Errors
+/// The first invariant that does not hold, with the first client that breaks it.
+pub fn audit(
+    accounts: &SortedAccounts,
+    parts: &[RangeInclusive<u64>],
+) -> Result<Audit, InvariantError> {
+    let mut audit = Audit::default();
+    let mut before = None;
+    let mut part_accounts = Vec::new();
+    for part in parts {
+        accounts.read(part, &mut part_accounts);
+        for &(client, account) in &part_accounts {
+            if before >= Some(client) || !part.contains(&client) {
+                return Err(InvariantError::Order { client });
+            }
+            before = Some(client);
+            if account.held() < Balance::ZERO {
+                return Err(InvariantError::NegativeHeld { client, held: account.held() });
+            }
+            audit.accounts += 1;
+            audit.locked += u64::from(account.is_locked());
+            audit.total += account.total();
+        }
+    }
+    Ok(audit)
+}
+
 /// Checks that no account holds less than nothing, that every client has one account, and that no
 /// money was made or lost: Σ deposits − Σ withdrawals − Σ chargebacks = Σ total.
 ///
 /// # Errors
 /// The first invariant that does not hold, with the first client that breaks it.
-pub fn check(accounts: &[(u64, Account)], totals: &Totals) -> Result<(), InvariantError> {
-    let mut actual = Balance::ZERO;
-    let mut before = None;
-    for &(client, account) in accounts {
-        if before >= Some(client) {
-            return Err(InvariantError::Order { client });
-        }
-        before = Some(client);
-        if account.held() < Balance::ZERO {
-            return Err(InvariantError::NegativeHeld { client, held: account.held() });
-        }
-        actual += account.total();
-    }
-    let expected = totals.expected_total();
-    if actual == expected { Ok(()) } else { Err(InvariantError::Conservation { actual, expected }) }
+pub fn check(accounts: &SortedAccounts, totals: &Totals) -> Result<(), InvariantError> {
+    audit(accounts, &accounts.parts())?.check(totals)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Account;
 
     fn account(available: i128, held: i128) -> Account {
         Account::new(Balance::from_units(available), Balance::from_units(held), false)
@@ -115,19 +168,20 @@ mod tests {
 
     #[test]
     fn the_first_offending_client_is_named() {
-        let accounts = [(1, account(5, 0)), (2, account(5, -1)), (3, account(5, -2))];
+        let accounts = [(1, account(5, 0)), (2, account(5, -1)), (3, account(5, -2))].into();
         assert!(matches!(
             check(&accounts, &Totals::default()),
             Err(InvariantError::NegativeHeld { client: 2, .. })
         ));
-        let accounts = [(1, account(0, 0)), (1, account(0, 0))];
+        let mut accounts: SortedAccounts = [(1, account(0, 0)), (2, account(0, 0))].into();
+        accounts.append([(1, account(0, 0))].into());
         assert_eq!(check(&accounts, &Totals::default()), Err(InvariantError::Order { client: 1 }));
     }
 
     #[test]
     fn lost_money_is_noticed() {
         let mut totals = Totals { deposited: Balance::from_units(10), ..Totals::default() };
-        let accounts = [(1, account(-2, 3)), (2, account(9, 0))];
+        let accounts = [(1, account(-2, 3)), (2, account(9, 0))].into();
         assert_eq!(check(&accounts, &totals), Ok(()));
         totals.withdrawn = Balance::from_units(1);
         assert!(matches!(check(&accounts, &totals), Err(InvariantError::Conservation { .. })));

@@ -8,13 +8,15 @@ mod accounts;
 mod invariant;
 mod registry;
 mod shard;
+mod sorted;
 mod transactions;
 mod tx_ids;
 
 pub use accounts::Slot;
-pub use invariant::{InvariantError, Totals, check};
+pub use invariant::{Audit, InvariantError, Totals, audit, check};
 pub use registry::{Lookup, Registry};
 pub use shard::{Closed, Marks, Posting, Shard};
+pub use sorted::SortedAccounts;
 pub use tx_ids::{Decision, Decisions, TxIds};
 
 use std::iter::once;

@@ -5,58 +5,133 @@
 //! known here.
 
 use std::io::{self, Read, Write};
+use std::iter::{Skip, StepBy};
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
+use std::slice::Iter;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use csv::{ReaderBuilder, StringRecord, Terminator, Trim};
 
 use crate::account::Account;
 use crate::amount::{AmountError, Balance};
+use crate::ledger::SortedAccounts;
 use crate::printable::Printable;
 
 /// The columns, in the order in which they are written.
 const COLUMNS: [&str; 5] = ["client", "available", "held", "total", "locked"];
 
-/// Rows are gathered up to this size before they are written.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Fewer accounts than these are written sooner than a thread starts.
+const FEW_ACCOUNTS: usize = 1 << 14;
 
-/// More than the longest row takes: an id of 20 digits, three balances of 41 characters.
-const ROW_BYTES: usize = 160;
+/// Texts that may wait for the one before them, for each thread.
+const QUEUED_TEXTS: usize = 2;
 
-/// Writes the balances of `accounts`, which ascend by client, and flushes `out`.
+/// Writes the balances of `accounts` and flushes `out`.
+///
+/// With more than one thread, as many as `threads` make the text, and the calling thread writes it;
+/// they have ended when this returns. The bytes are the same.
 ///
 /// # Errors
-/// What `out` reports.
+/// What `out` reports, or that the system refuses a thread.
 ///
 /// ```
+/// use std::num::NonZeroUsize;
 /// use millrace::account::Account;
 /// use millrace::amount::Balance;
 /// use millrace::output::balances;
 ///
 /// let (available, held) = (Balance::from_units(-5_000), Balance::from_units(25_000));
+/// let accounts = [(7, Account::new(available, held, true))].into();
 /// let mut text = Vec::new();
-/// balances::write(&mut text, &[(7, Account::new(available, held, true))])?;
+/// balances::write(&mut text, &accounts, NonZeroUsize::MIN)?;
 /// assert_eq!(text, b"client,available,held,total,locked\n7,-0.5000,2.5000,2.0000,true\n");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn write(out: &mut impl Write, accounts: &[(u64, Account)]) -> io::Result<()> {
-    debug_assert!(accounts.is_sorted_by_key(|&(client, _)| client));
-    let mut chunk = Vec::with_capacity(CHUNK_BYTES + ROW_BYTES);
-    chunk.extend_from_slice(COLUMNS.join(",").as_bytes());
-    chunk.push(b'\n');
-    let mut digits = itoa::Buffer::new();
-    for (client, account) in accounts {
-        chunk.extend_from_slice(digits.format(*client).as_bytes());
-        for balance in [account.available(), account.held(), account.total()] {
-            chunk.push(b',');
-            balance.write_to(&mut chunk);
+pub fn write(
+    out: &mut impl Write,
+    accounts: &SortedAccounts,
+    threads: NonZeroUsize,
+) -> io::Result<()> {
+    let parts = accounts.parts();
+    let threads = threads.get();
+    out.write_all((COLUMNS.join(",") + "\n").as_bytes())?;
+    if threads == 1 || accounts.len() < FEW_ACCOUNTS {
+        let mut part_accounts = Vec::new();
+        let mut text = Vec::new();
+        for part in &parts {
+            accounts.read(part, &mut part_accounts);
+            text.clear();
+            append_rows(&part_accounts, &mut text);
+            out.write_all(&text)?;
         }
-        chunk.extend_from_slice(if account.is_locked() { b",true\n" } else { b",false\n" });
-        if chunk.len() >= CHUNK_BYTES {
-            out.write_all(&chunk)?;
-            chunk.clear();
+        return out.flush();
+    }
+    thread::scope(|scope| {
+        let mut lanes = Vec::with_capacity(threads);
+        let mut handles = Vec::with_capacity(threads);
+        for first in 0..threads {
+            let (outbox, lane) = sync_channel(QUEUED_TEXTS);
+            let share = parts.iter().skip(first).step_by(threads);
+            let body = move || send_texts(accounts, share, &outbox);
+            let builder = thread::Builder::new().name(format!("balances-{first}"));
+            handles.push(builder.spawn_scoped(scope, body)?);
+            lanes.push(lane);
+        }
+        // The threads take the parts in turn. A lane that has ended early is that of a panic.
+        let texts = lanes.iter().cycle().map_while(|lane| lane.recv().ok());
+        let written = texts.take(parts.len()).try_for_each(|text| out.write_all(&text));
+        // From here on what the threads send fails, so that none waits for a writer that is gone.
+        drop(lanes);
+        for handle in handles {
+            handle.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+        written
+    })?;
+    out.flush()
+}
+
+/// Sends the text of each part of a share, until nobody takes it.
+fn send_texts(
+    accounts: &SortedAccounts,
+    share: StepBy<Skip<Iter<'_, RangeInclusive<u64>>>>,
+    outbox: &SyncSender<Vec<u8>>,
+) {
+    let mut part_accounts = Vec::new();
+    let mut text_bytes = 0;
+    for part in share {
+        accounts.read(part, &mut part_accounts);
+        let mut text = Vec::with_capacity(text_bytes);
+        append_rows(&part_accounts, &mut text);
+        text_bytes = text.len() + text.len() / 8;
+        if outbox.send(text).is_err() {
+            return;
         }
     }
-    out.write_all(&chunk)?;
-    out.flush()
+}
+
+fn append_rows(accounts: &[(u64, Account)], text: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    for (client, account) in accounts {
+        text.extend_from_slice(digits.format(*client).as_bytes());
+        text.push(b',');
+        let available = text.len();
+        account.available().write_to(text);
+        if account.held() == Balance::ZERO {
+            // Most accounts: the total is the same text once more.
+            let end = text.len();
+            text.extend_from_slice(b",0.0000,");
+            text.extend_from_within(available..end);
+        } else {
+            for balance in [account.held(), account.total()] {
+                text.push(b',');
+                balance.write_to(text);
+            }
+        }
+        text.extend_from_slice(if account.is_locked() { b",true\n" } else { b",false\n" });
+    }
 }
 
 /// One row of a balances file.

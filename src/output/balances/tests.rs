@@ -8,8 +8,12 @@ fn account(available: i128, held: i128, locked: bool) -> Account {
 }
 
 fn text(accounts: &[(u64, Account)]) -> String {
+    text_by(1, &accounts.iter().copied().collect())
+}
+
+fn text_by(threads: usize, accounts: &SortedAccounts) -> String {
     let mut text = Vec::new();
-    write(&mut text, accounts).unwrap();
+    write(&mut text, accounts, NonZeroUsize::new(threads).unwrap()).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -37,30 +41,57 @@ fn balances_are_written_with_four_decimals() {
 }
 
 #[test]
-fn the_longest_row_fits_its_allowance() {
-    let row = text(&[(u64::MAX, account(i128::MIN, 0, false))]);
-    assert!(row.len() - HEADER.len() < ROW_BYTES);
+fn threads_write_the_same_bytes() {
+    let clients = (0..60_000_u64).map(|it| if it % 3 == 0 { it } else { it << 44 });
+    let accounts: SortedAccounts = clients
+        .map(|client| (client, account(client.into(), i128::from(client % 5), client % 7 == 0)))
+        .collect();
+    assert!(accounts.len() >= FEW_ACCOUNTS);
+    let expected = text_by(1, &accounts);
+    assert!(accounts.iter().eq(read_back(&expected)));
+    for threads in [2, 3, 8] {
+        assert!(text_by(threads, &accounts) == expected, "{threads} threads");
+    }
 }
 
-#[test]
-fn many_chunks_are_written_whole() {
-    let accounts: Vec<_> =
-        (0..10_000).map(|client| (client, account(i128::from(client), 1, false))).collect();
-    assert_eq!(read_back(&text(&accounts)), accounts);
+/// Takes some bytes, and fails then.
+struct Full {
+    room: usize,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.room = self.room.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]
 fn a_failing_output_is_reported() {
-    struct Full;
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    let none = SortedAccounts::default();
+    let error = write(&mut Full { room: 0 }, &none, NonZeroUsize::MIN).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_full_disk_ends_all_threads() {
+    let accounts: SortedAccounts = (0..200_000).map(|it| (it, account(1, 0, false))).collect();
+    for (threads, room) in [(1, 0), (1, 500_000), (2, 0), (2, 500_000), (5, 500_000)] {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let error = write(&mut Full { room }, &accounts, threads).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
-    assert_eq!(write(&mut Full, &[]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn many_parts_are_written_whole() {
+    let accounts: Vec<_> =
+        (0..10_000).map(|client| (client, account(i128::from(client), 1, false))).collect();
+    assert_eq!(read_back(&text(&accounts)), accounts);
 }
 
 #[test]

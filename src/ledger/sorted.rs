@@ -1,0 +1,203 @@
+//! The accounts of a ledger at its end: as the shards leave them, read ascending by client.
+//!
+//! They stay where they are: a copy in order would take more memory than the accounts themselves.
+//! What reads all of them reads them part by part, and several threads may read several parts.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+use super::accounts::Accounts;
+use crate::account::Account;
+
+/// Clients in a part that is read at a time: its accounts stay in a core's own cache.
+const PART_CLIENTS: usize = 4096;
+
+/// Every account of one or more shards, ascending by client.
+///
+/// ```
+/// use millrace::account::Account;
+/// use millrace::ledger::SortedAccounts;
+///
+/// let accounts: SortedAccounts = [7, 1 << 60, 3].map(|it| (it, Account::default())).into();
+/// assert!(accounts.iter().map(|(client, _)| client).eq([3, 7, 1 << 60]));
+/// assert_eq!((accounts.len(), accounts.get(4)), (3, None));
+/// ```
+#[derive(Debug, Default)]
+pub struct SortedAccounts {
+    shards: Vec<Sorted>,
+}
+
+/// The accounts of one shard.
+#[derive(Debug)]
+struct Sorted {
+    accounts: Accounts,
+    /// The clients that are not in the table, ascending; all of them come after the table's.
+    large: Vec<(u64, NonZeroU32)>,
+}
+
+impl Sorted {
+    /// The clients from `first` to `last` that are not in the table.
+    fn large(&self, first: u64, last: u64) -> &[(u64, NonZeroU32)] {
+        let start = self.large.partition_point(|&(client, _)| client < first);
+        let length = self.large[start..].partition_point(|&(client, _)| client <= last);
+        &self.large[start..start + length]
+    }
+}
+
+impl SortedAccounts {
+    /// Sorts the accounts of a shard.
+    pub(super) fn of(mut accounts: Accounts) -> Self {
+        let large = accounts.take_large();
+        Self { shards: vec![Sorted { accounts, large }] }
+    }
+
+    /// Adds the accounts of other clients.
+    pub fn append(&mut self, mut others: Self) {
+        self.shards.append(&mut others.shards);
+    }
+
+    /// Tells how many accounts there are.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.accounts.len()).sum()
+    }
+
+    /// Tells whether there is no account.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives the account of a client, if there is one.
+    pub fn get(&self, client: u64) -> Option<Account> {
+        let mut found = Vec::new();
+        self.read(&(client..=client), &mut found);
+        found.first().map(|&(_, account)| account)
+    }
+
+    /// Gives every account, ascending by client.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, Account)> {
+        self.parts().into_iter().flat_map(|part| {
+            let mut accounts = Vec::new();
+            self.read(&part, &mut accounts);
+            accounts
+        })
+    }
+
+    /// Cuts the clients into ranges, ascending, that hold every account, and some thousand each.
+    pub fn parts(&self) -> Vec<RangeInclusive<u64>> {
+        let table_clients = self.shards.iter().map(|shard| shard.accounts.table_clients()).max();
+        let mut starts: Vec<_> = (0..table_clients.unwrap_or(0)).step_by(PART_CLIENTS).collect();
+        let share = (PART_CLIENTS / self.shards.len().max(1)).max(1);
+        for shard in &self.shards {
+            starts.extend(shard.large.iter().step_by(share).map(|&(client, _)| client));
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        let lasts = starts.iter().skip(1).map(|next| next - 1).chain([u64::MAX]);
+        starts.iter().zip(lasts).map(|(&first, last)| first..=last).collect()
+    }
+
+    /// Replaces what is in `into` by the accounts of a range of clients, ascending.
+    pub fn read(&self, clients: &RangeInclusive<u64>, into: &mut Vec<(u64, Account)>) {
+        let (&first, &last) = (clients.start(), clients.end());
+        into.clear();
+        let mut slots = Vec::new();
+        for shard in &self.shards {
+            // Slots first, and a look at each: the reads of accounts hang on no branch then, and
+            // one cache miss does not wait for another.
+            slots.clear();
+            slots.extend(shard.accounts.table(first, last));
+            slots.extend_from_slice(shard.large(first, last));
+            for &(_, slot) in &slots {
+                shard.accounts.prefetch(slot);
+            }
+            into.extend(slots.iter().map(|&(client, slot)| (client, shard.accounts.account(slot))));
+        }
+        if self.shards.len() > 1 {
+            // A stable sort merges the ascending runs of the shards instead of sorting anew.
+            into.sort_by_key(|&(client, _)| client);
+        }
+    }
+}
+
+impl<const N: usize> From<[(u64, Account); N]> for SortedAccounts {
+    fn from(accounts: [(u64, Account); N]) -> Self {
+        accounts.into_iter().collect()
+    }
+}
+
+/// The last account of a client is the one that counts.
+impl FromIterator<(u64, Account)> for SortedAccounts {
+    fn from_iter<I: IntoIterator<Item = (u64, Account)>>(iterator: I) -> Self {
+        let mut accounts = Accounts::default();
+        for (client, account) in iterator {
+            let slot = accounts.find_or_open(client);
+            accounts.put(slot, &account);
+        }
+        Self::of(accounts)
+    }
+}
+
+impl PartialEq for SortedAccounts {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for SortedAccounts {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::amount::Balance;
+
+    fn account(units: u64) -> Account {
+        Account::new(Balance::from_units(units.into()), Balance::ZERO, false)
+    }
+
+    fn any_client() -> impl Strategy<Value = u64> {
+        prop_oneof![0..9_000_u64, (1_u64 << 40)..(1 << 40) + 9_000, any::<u64>()]
+    }
+
+    proptest! {
+        #[test]
+        fn shards_are_read_as_one_plain_map(
+            clients in prop::collection::btree_set(any_client(), 0..300),
+            shards in 1..5_u64,
+        ) {
+            let mut accounts = SortedAccounts::default();
+            let mut model = BTreeMap::new();
+            for shard in 0..shards {
+                let of_shard = || clients.iter().filter(|&client| client % shards == shard);
+                accounts.append(of_shard().map(|&client| (client, account(client))).collect());
+                model.extend(of_shard().map(|&client| (client, account(client))));
+            }
+            prop_assert_eq!(accounts.len(), model.len());
+            prop_assert!(accounts.iter().eq(model.clone()));
+            prop_assert_eq!(accounts.get(7), model.get(&7).copied());
+            prop_assert!(model.iter().all(|(&client, it)| accounts.get(client) == Some(*it)));
+            let parts = accounts.parts();
+            prop_assert!(parts.windows(2).all(|it| it[0].end() + 1 == *it[1].start()));
+        }
+    }
+
+    #[test]
+    fn parts_are_small_wherever_the_clients_are() {
+        let dense = (0..20_000).map(|it| it * 3 % 20_000);
+        let far = (0..20_000).map(|it| u64::MAX - it);
+        let mut accounts: SortedAccounts = dense.map(|it| (it, account(it))).collect();
+        accounts.append(far.map(|it| (it, account(it))).collect());
+        let mut read = Vec::new();
+        let mut count = 0;
+        for part in accounts.parts() {
+            accounts.read(&part, &mut read);
+            assert!(read.len() <= 2 * PART_CLIENTS, "{} in {part:?}", read.len());
+            assert!(read.iter().all(|(client, _)| part.contains(client)));
+            count += read.len();
+        }
+        assert_eq!((count, accounts.len()), (40_000, 40_000));
+    }
+}
