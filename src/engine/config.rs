@@ -100,8 +100,8 @@ impl Config {
         }
     }
 
-    /// How many threads read the accounts at the end, to check them or to write them: one is the
-    /// calling thread itself.
+    /// How many threads check the accounts at the end, and should write them; with 1, it is the
+    /// calling thread.
     pub fn closing_threads(&self) -> NonZeroUsize {
         let threads = if self.uses_threads() { usable_cores() } else { 1 };
         NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
