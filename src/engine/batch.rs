@@ -5,6 +5,7 @@ use std::hash::Hasher;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
 use crate::parser::PlainRow;
+use crate::transaction::Transaction;
 
 /// A row on its way to its shard, with its place in the block it came from.
 ///
@@ -23,6 +24,12 @@ impl Entry {
     #[inline]
     pub(super) fn offset(&self) -> u32 {
         self.0.offset
+    }
+
+    /// What the row means, unless its id has made room for a place.
+    pub(super) fn transaction(&self) -> Option<Transaction> {
+        let is_placed = Marks::of_bits(self.0.note).has(Marks::PLACED);
+        (!is_placed).then(|| self.0.transaction())
     }
 
     #[inline]
@@ -48,6 +55,8 @@ pub(super) struct Refused {
     /// Where the row starts in its block, in bytes.
     pub(super) offset: u32,
     pub(super) reason: Reason,
+    /// What it means, if it is a transaction and that is at hand: nobody needs to read it again.
+    pub(super) transaction: Option<Transaction>,
 }
 
 /// Chooses the shard of a client.

@@ -176,7 +176,7 @@ impl<'c, 's> Intake<'c, 's> {
             }
             Err(error) => {
                 let offset = place(error.offset_bytes, block_offset);
-                self.refuse(offset, Reason::Malformed(error.kind));
+                self.refuse(offset, Reason::Malformed(error.kind), None);
                 Ok(())
             }
         }
@@ -219,7 +219,8 @@ impl<'c, 's> Intake<'c, 's> {
                     let lane = route(row.client, self.batches.len());
                     self.batches[lane].entries.push(Entry::of(*row));
                 } else {
-                    self.refuse(row.offset, Reason::Rejected(Rejection::DuplicateTx));
+                    let reason = Reason::Rejected(Rejection::DuplicateTx);
+                    self.refuse(row.offset, reason, Some(row.transaction()));
                 }
             }
         }
@@ -237,10 +238,10 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(())
     }
 
-    fn refuse(&mut self, offset: u32, reason: Reason) {
+    fn refuse(&mut self, offset: u32, reason: Reason, transaction: Option<Transaction>) {
         self.tally.refused.add(reason);
         if self.reporting {
-            self.refused.push(Refused { offset, reason });
+            self.refused.push(Refused { offset, reason, transaction });
         }
     }
 

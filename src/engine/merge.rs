@@ -137,19 +137,20 @@ fn write_block(
     let BlockNotice { block, mut line, source, refused: by_reader } = notice;
     let source = &sources[source];
     refused.extend(by_reader);
-    refused.sort_unstable_by_key(|row| row.offset);
+    // What each of them refused is in order already, and a stable sort only merges it.
+    refused.sort_by_key(|row| row.offset);
     let bytes = block.bytes();
     let count = u64::try_from(refused.len()).expect("64 bits");
     let lines = LineReader::new(&source.layout);
     let mut at = 0;
-    for Refused { offset, reason } in refused {
+    for Refused { offset, reason, transaction } in refused {
         let offset = usize::try_from(offset).expect("an offset into memory");
         line += u64::try_from(memchr_iter(b'\n', &bytes[at..offset]).count()).expect("64 bits");
         at = offset;
         let (raw, _) = first_line(&bytes[offset..]);
-        // What the rules refuse is a transaction, and reading one is quicker.
+        // What the rules refuse is a transaction, and reading one is quick.
         let transaction = match reason {
-            Reason::Rejected(_) => lines.read(&bytes[offset..]).0,
+            Reason::Rejected(_) => transaction.or_else(|| lines.read(&bytes[offset..]).0),
             Reason::Malformed(_) => None,
         };
         let legible = transaction.map_or_else(|| read_legible(raw, &source.layout), Legible::from);

@@ -63,7 +63,8 @@ impl<'s> Worker for ShardWorker<'s> {
                     let reason = Reason::Rejected(rejection);
                     self.counts.add(reason);
                     if self.reporting {
-                        self.refused.push(Refused { offset: entry.offset(), reason });
+                        let (offset, transaction) = (entry.offset(), entry.transaction());
+                        self.refused.push(Refused { offset, reason, transaction });
                     }
                 }
             }

@@ -8,6 +8,7 @@ pub mod balances;
 mod cell;
 mod error;
 mod file;
+mod label;
 pub mod rejects;
 mod target;
 

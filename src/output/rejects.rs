@@ -7,10 +7,10 @@
 use std::io::{self, Write};
 
 use super::cell;
+use super::label::Labels;
 use crate::amount::Balance;
 use crate::outcome::Reason;
 use crate::parser::Legible;
-use crate::transaction::Kind;
 
 /// The most that a record shows of a row's text, escapes counted, quotes not doubled.
 pub const MAX_RAW_BYTES: usize = 256;
@@ -66,6 +66,7 @@ pub struct RejectedRow<'a> {
 pub struct RejectsWriter<W> {
     out: W,
     chunk: Vec<u8>,
+    labels: Labels,
     several_inputs: bool,
 }
 
@@ -78,7 +79,7 @@ impl<W: Write> RejectsWriter<W> {
             chunk.extend_from_slice(b"file,");
         }
         chunk.extend_from_slice(HEADER.as_bytes());
-        Self { out, chunk, several_inputs }
+        Self { out, chunk, labels: Labels::new(), several_inputs }
     }
 
     /// Writes the record of one row.
@@ -91,7 +92,7 @@ impl<W: Write> RejectsWriter<W> {
             cell::push(&mut self.chunk, row.input);
             self.chunk.push(b',');
         }
-        push_record(&mut self.chunk, row);
+        push_record(&mut self.chunk, &self.labels, row);
         if self.chunk.len() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
     }
 
@@ -113,21 +114,17 @@ impl<W: Write> RejectsWriter<W> {
 }
 
 /// Appends everything but the file column.
-fn push_record(out: &mut Vec<u8>, row: &RejectedRow<'_>) {
+fn push_record(out: &mut Vec<u8>, labels: &Labels, row: &RejectedRow<'_>) {
     let Legible { kind, client, tx, amount } = row.legible;
     let mut digits = itoa::Buffer::new();
     out.extend_from_slice(digits.format(row.line).as_bytes());
-    for text in [row.reason.outcome(), row.reason.name(), kind.map_or("", Kind::name)] {
-        out.push(b',');
-        out.extend_from_slice(text.as_bytes());
-    }
+    labels.push(out, row.reason, kind);
     for id in [client, tx] {
-        out.push(b',');
         if let Some(id) = id {
             out.extend_from_slice(digits.format(id).as_bytes());
         }
+        out.push(b',');
     }
-    out.push(b',');
     if let Some(amount) = amount {
         Balance::from(amount).write_to(out);
     }
