@@ -22,6 +22,9 @@ use super::target::{Place, Target};
 /// Writes are gathered up to this size.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// As much is handed to the operating system before the disk is to begin with it.
+const BEGIN_BYTES: u64 = 4 << 20;
+
 /// What a file is created with; the umask of the process takes its share.
 const NEW_FILE_MODE: u32 = 0o666;
 
@@ -55,6 +58,10 @@ pub struct OutputFile {
     path: PathBuf,
     file: File,
     buffer: Vec<u8>,
+    /// How much the operating system has.
+    written_bytes: u64,
+    /// How much of that the disk has been asked to begin with.
+    begun_bytes: u64,
     destination: Destination,
     /// The first write that failed: whatever follows, the content has a hole.
     failure: Option<io::ErrorKind>,
@@ -109,7 +116,15 @@ impl OutputFile {
             },
         };
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        Ok(Self { path: path.to_owned(), file, buffer, destination, failure: None })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            buffer,
+            written_bytes: 0,
+            begun_bytes: 0,
+            destination,
+            failure: None,
+        })
     }
 
     /// Gives the path as it was given to [`OutputFile::create`].
@@ -131,9 +146,30 @@ impl OutputFile {
 
     /// Hands the buffer to the operating system.
     fn drain(&mut self) -> io::Result<()> {
-        let result = self.file.write_all(&self.buffer);
+        let buffer = std::mem::take(&mut self.buffer);
+        let result = self.hand_over(&buffer);
+        self.buffer = buffer;
         self.buffer.clear();
-        self.note(result)
+        result
+    }
+
+    /// Hands bytes to the operating system.
+    fn hand_over(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let result = self.file.write_all(bytes);
+        self.note(result)?;
+        self.written_bytes += u64::try_from(bytes.len()).expect("64 bits");
+        self.begin_sync();
+        Ok(())
+    }
+
+    /// Has the disk begin with what has been written: the sync at the end, for which everything
+    /// waits, finds little left to do.
+    fn begin_sync(&mut self) {
+        let length = self.written_bytes - self.begun_bytes;
+        if length >= BEGIN_BYTES && !self.is_stream() {
+            begin_writing_out(&self.file, self.begun_bytes, length);
+            self.begun_bytes = self.written_bytes;
+        }
     }
 
     /// Remembers a failure, so that no later success can hide it.
@@ -188,8 +224,7 @@ impl Write for OutputFile {
         if bytes.len() < BUFFER_BYTES {
             self.buffer.extend_from_slice(bytes);
         } else {
-            let result = self.file.write_all(bytes);
-            self.note(result)?;
+            self.hand_over(bytes)?;
         }
         Ok(bytes.len())
     }
@@ -297,6 +332,21 @@ fn descriptor_path(file: &File) -> PathBuf {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
+
+/// Asks the system to begin to write a part of a file to the disk, without waiting for it.
+#[cfg(target_os = "linux")]
+fn begin_writing_out(file: &File, start_bytes: u64, length_bytes: u64) {
+    use rustix::fs::{Advice, fadvise};
+    use std::num::NonZeroU64;
+
+    // Pages that are no longer needed are written out, and these are not on the disk yet, so they
+    // also stay in memory. No failure counts: the sync at the end reports what matters.
+    let _ = fadvise(file, start_bytes, NonZeroU64::new(length_bytes), Advice::DontNeed);
+}
+
+/// Nothing: only the sync at the end writes out.
+#[cfg(not(target_os = "linux"))]
+fn begin_writing_out(_: &File, _: u64, _: u64) {}
 
 /// Gives `.NAME.millrace-`, a long NAME cut, to which random letters and `.tmp` are added.
 fn hidden_prefix(name: &OsStr) -> OsString {

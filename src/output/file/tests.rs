@@ -254,3 +254,31 @@ fn a_target_that_became_a_directory_is_left_alone() {
         assert_eq!(names(&folder), ["new.csv", "old.csv"]);
     }
 }
+
+#[test]
+fn a_large_output_is_whole_though_the_disk_begins_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.csv");
+    let mut output = OutputFile::create(&path).unwrap();
+    let mut expected = Vec::new();
+    for round in 0..40_u8 {
+        // Pieces that are gathered, and pieces that are handed over at once.
+        for length in [100_000, BUFFER_BYTES + 7] {
+            let piece = vec![round; length];
+            output.write_all(&piece).unwrap();
+            expected.extend_from_slice(&piece);
+        }
+        assert!(output.written_bytes - output.begun_bytes < BEGIN_BYTES);
+    }
+    assert!(output.begun_bytes > BEGIN_BYTES);
+    output.persist().unwrap();
+    assert!(fs::read(&path).unwrap() == expected);
+}
+
+#[test]
+fn a_device_is_not_asked_to_begin() {
+    let mut output = OutputFile::create(Path::new("/dev/null")).unwrap();
+    output.write_all(&vec![b'x'; 5 << 20]).unwrap();
+    assert_eq!((output.written_bytes, output.begun_bytes), (5 << 20, 0));
+    output.persist().unwrap();
+}
