@@ -56,7 +56,8 @@ pub struct Config {
     pub workers: Option<NonZeroUsize>,
     /// Rows in a batch, at least 1.
     pub batch_rows: usize,
-    /// Batches that may wait in the queue of each worker, at least 1.
+    /// Batches that may wait in the queue of each worker, at least 1; four times as many where
+    /// rejected rows are reported.
     pub queue_batches: usize,
     /// About how many bytes of input are parsed at a time, 1 … 2³⁰.
     pub block_bytes: usize,
@@ -110,6 +111,14 @@ impl Config {
     /// The largest ids that count as such under the rules.
     pub(super) fn id_limits(&self) -> IdLimits {
         IdLimits { max_client: self.rules.max_client, max_tx: self.rules.max_tx }
+    }
+
+    /// Batches that may wait in the queue of each worker.
+    ///
+    /// Where rows are reported the collector is one thread more than there are cores. A worker whose
+    /// reader has lost its core to it has work for the meantime.
+    pub(super) fn queue_batches(&self, reporting: bool) -> usize {
+        self.queue_batches.max(1) * if reporting { 4 } else { 1 }
     }
 
     /// The size of a block within what row offsets can express.
@@ -186,6 +195,14 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::{Input, Sinks, run};
+
+    #[test]
+    fn queues_are_longer_where_rows_are_reported() {
+        for (queue_batches, expected) in [(0, [1, 4]), (1, [1, 4]), (8, [8, 32])] {
+            let config = Config { queue_batches, ..Config::default() };
+            assert_eq!([false, true].map(|reporting| config.queue_batches(reporting)), expected);
+        }
+    }
 
     #[test]
     fn progress_ends_at_the_size_of_the_rows() {

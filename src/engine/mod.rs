@@ -158,7 +158,7 @@ fn process(
         (0..shards).map(|_| ShardWorker::new(Shard::one_of(shards, config.rules), reporting));
     let mut merge = Merge::new(sources, shards, sinks.rejects);
     let settings = pipeline::Settings {
-        queue_batches: config.queue_batches.max(1),
+        queue_batches: config.queue_batches(reporting),
         pin: config.pin,
         threads: config.uses_threads(),
     };
