@@ -9,6 +9,10 @@ use crate::outcome::Reason;
 use crate::pipeline::{Outbox, Stopped, Worker};
 use crate::summary::Counts;
 
+/// Entries that are looked up together: what they need is still in the first cache when they are
+/// applied.
+const CHUNK: usize = 128;
+
 /// Owns one shard.
 pub(super) struct ShardWorker<'s> {
     shard: Shard,
@@ -54,17 +58,19 @@ impl<'s> Worker for ShardWorker<'s> {
         batch: &mut Batch,
         outbox: &mut dyn Outbox<Notice<'s>>,
     ) -> Result<(), Stopped> {
-        // All look-ups first: none waits for another, and what they find is at hand afterwards.
-        self.shard.find_all(batch.entries.iter().map(Entry::posting), &mut self.slots);
-        for (entry, &slot) in batch.entries.iter().zip(&self.slots) {
-            match self.shard.apply_at(slot, &entry.posting()) {
-                Ok(()) => self.applied += 1,
-                Err(rejection) => {
-                    let reason = Reason::Rejected(rejection);
-                    self.counts.add(reason);
-                    if self.reporting {
-                        let (offset, transaction) = (entry.offset(), entry.transaction());
-                        self.refused.push(Refused { offset, reason, transaction });
+        for entries in batch.entries.chunks(CHUNK) {
+            // All look-ups first: none waits for another, and what they find is at hand afterwards.
+            self.shard.find_all(entries, Entry::posting, &mut self.slots);
+            for (entry, &slot) in entries.iter().zip(&self.slots) {
+                match self.shard.apply_at(slot, &entry.posting()) {
+                    Ok(()) => self.applied += 1,
+                    Err(rejection) => {
+                        let reason = Reason::Rejected(rejection);
+                        self.counts.add(reason);
+                        if self.reporting {
+                            let (offset, transaction) = (entry.offset(), entry.transaction());
+                            self.refused.push(Refused { offset, reason, transaction });
+                        }
                     }
                 }
             }

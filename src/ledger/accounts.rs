@@ -136,6 +136,14 @@ impl Accounts {
         prefetch(&self.entries[index(slot)]);
     }
 
+    /// Fetches what is held.
+    #[inline]
+    pub(super) fn prefetch_held(&self, slot: NonZeroU32) {
+        if let Some(held) = self.entries[index(slot)].held() {
+            prefetch(&self.held[held]);
+        }
+    }
+
     /// Finds the account of a client, or opens one.
     #[inline]
     pub(super) fn find_or_open(&mut self, client: u64) -> NonZeroU32 {

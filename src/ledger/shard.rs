@@ -88,6 +88,9 @@ pub struct Shard {
     rules: Rules,
     accounts: Accounts,
     transactions: Transactions,
+    /// The places of the rows among those looked at together that refer to others; kept for its
+    /// memory.
+    referring: Vec<usize>,
     /// The ids decided so far, where they are unique per client only.
     decided: HashSet<(u64, u64), RandomState>,
     /// The sums of what deposits and what withdrawals have moved.
@@ -111,6 +114,7 @@ impl Shard {
             rules,
             accounts: Accounts::default(),
             transactions: Transactions::default(),
+            referring: Vec::new(),
             decided: HashSet::default(),
             moved: [Balance::ZERO; 2],
             charged_back: Balance::ZERO,
@@ -141,30 +145,48 @@ impl Shard {
         if let Some(slot) = slot {
             self.accounts.prefetch(slot);
         }
-        if !moves_money && posting.marks.has(Marks::PLACED) {
-            self.transactions.prefetch(posting.key);
-        }
         slot
     }
 
-    /// Finds the accounts of many postings, in their order, as [`Shard::find`] finds one.
+    /// Finds the accounts of many rows, in their order, as [`Shard::find`] finds one, and fetches
+    /// what disputes, resolves and chargebacks will look at. `posting` tells what a row means.
     ///
-    /// Where there are many accounts, finding them misses the cache: then all that is looked at is
-    /// read once beforehand. None of these reads waits for another or hangs on a branch, so that
-    /// one miss does not wait for another (bench `pipeline`, `many-clients`).
+    /// No row waits for what another has fetched. Where there are many accounts, finding them
+    /// misses the cache as well: then all that is looked at is read once beforehand, and none of
+    /// these reads hangs on a branch (bench `pipeline`, `many-clients`).
     ///
     /// # Panics
     /// As [`Shard::find`].
-    pub fn find_all(
+    pub fn find_all<R>(
         &mut self,
-        postings: impl Iterator<Item = Posting> + Clone,
+        rows: &[R],
+        posting: impl Fn(&R) -> Posting,
         slots: &mut Vec<Slot>,
     ) {
         if self.accounts.are_many() {
-            self.accounts.touch_clients(postings.clone().map(|it| it.client));
+            self.accounts.touch_clients(rows.iter().map(|row| posting(row).client));
         }
+        let mut referring = std::mem::take(&mut self.referring);
+        referring.resize(rows.len() + 1, 0);
+        let mut count = 0;
         slots.clear();
-        slots.extend(postings.map(|it| self.find(&it)));
+        slots.extend(rows.iter().enumerate().map(|(at, row)| {
+            let posting = posting(row);
+            // Written for every row and kept for some: which ones nobody can guess.
+            referring[count] = at;
+            count += usize::from(!posting.kind.moves_money());
+            self.find(&posting)
+        }));
+        for &at in &referring[..count] {
+            let posting = posting(&rows[at]);
+            if posting.marks.has(Marks::PLACED) {
+                self.transactions.prefetch(posting.key);
+            }
+            if let Some(slot) = slots[at] {
+                self.accounts.prefetch_held(slot);
+            }
+        }
+        self.referring = referring;
     }
 
     /// Applies one transaction of a client of this shard.
