@@ -87,8 +87,9 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
     for source in &sources {
         source.check_unchanged()?;
     }
-    let worker_count = workers.len();
-    let Joined { accounts, audit, totals, applied, refused } = join(workers, &tally, config)?;
+    let (source_count, worker_count) = (sources.len(), workers.len());
+    let joined = beside(config, || drop(sources), || join(workers, &tally, config))?;
+    let Joined { accounts, audit, totals, applied, refused } = joined?;
     check_reported(&refused, reported)?;
     if let Some(expected) = config.expect_rows
         && expected != tally.rows
@@ -96,7 +97,7 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
         return Err(RunError::ExpectedRows { expected, found: tally.rows });
     }
     let summary = Summary {
-        inputs: count(sources.len()),
+        inputs: count(source_count),
         bytes: tally.bytes,
         rows: tally.rows,
         applied,
@@ -135,6 +136,24 @@ fn open(config: &Config, inputs: Vec<Input>) -> Result<Vec<Source>, RunError> {
     }
     config.progress.expect(sources.iter().map(Source::size_bytes).sum());
     Ok(sources)
+}
+
+/// Does two things, at once where threads may be used: it takes the system milliseconds to let go
+/// of a large map.
+fn beside<T>(
+    config: &Config,
+    aside: impl FnOnce() + Send,
+    main: impl FnOnce() -> T,
+) -> Result<T, RunError> {
+    if !config.uses_threads() {
+        aside();
+        return Ok(main());
+    }
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("close".to_owned());
+        builder.spawn_scoped(scope, aside).map_err(RunError::Threads)?;
+        Ok(main())
+    })
 }
 
 /// What the pipeline leaves.
