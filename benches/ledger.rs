@@ -1,16 +1,13 @@
-//! The ledger alone: transactions to balances, and balances to text.
+//! The ledger alone: transactions to balances, and ids to decisions.
 //!
-//! `cargo bench --bench ledger`. Throughput is in transactions, or in accounts.
+//! `cargo bench --bench ledger`. Throughput is in transactions, or in ids.
 
 use std::hint::black_box;
-use std::io;
-use std::num::NonZeroUsize;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use millrace::generate::{Plan, Workload};
 use millrace::ledger::{Closed, Ledger, TxIds, check};
-use millrace::output::balances;
 use millrace::parser::{Block, Layout, Rows, first_line};
 use millrace::rules::Rules;
 use millrace::transaction::Transaction;
@@ -81,23 +78,5 @@ fn bench_ids(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn bench_output(criterion: &mut Criterion) {
-    let (_, closed) = apply(&transactions_of(Workload::ManyClients));
-    let mut text = Vec::new();
-    balances::write(&mut text, &closed.accounts, NonZeroUsize::MIN)
-        .expect("memory takes everything");
-    let read_back = balances::read(text.as_slice()).expect("it was written just now");
-    assert!(read_back.iter().map(|row| (row.client, row.account)).eq(closed.accounts.iter()));
-    let mut group = criterion.benchmark_group("output");
-    group.throughput(elements(closed.accounts.len()));
-    for threads in [1, 2] {
-        let count = NonZeroUsize::new(threads).expect("positive");
-        group.bench_function(format!("balances, threads: {threads}"), |bencher| {
-            bencher.iter(|| balances::write(&mut io::sink(), black_box(&closed.accounts), count));
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(benches, bench_ledger, bench_ids, bench_output);
+criterion_group!(benches, bench_ledger, bench_ids);
 criterion_main!(benches);
