@@ -90,7 +90,12 @@ impl Outbox<()> for Idle {
 }
 
 fn move_empty_batches() {
-    let settings = Settings { queue_batches: Config::QUEUE_BATCHES, pin: Pin::Auto, threads: true };
+    let settings = Settings {
+        queue_batches: Config::QUEUE_BATCHES,
+        pin: Pin::Auto,
+        threads: true,
+        helpers: 0,
+    };
     let batch_rows = u64::try_from(Config::BATCH_ROWS).expect("64 bits");
     let reader = |lanes: &mut Lanes<'_, Idle>| {
         let mut batch = Vec::new();

@@ -67,6 +67,7 @@ fn arguments_that_make_no_sense_are_refused() {
         ("in.csv --workers 0", "a number from 1 to 1024 is needed"),
         ("in.csv --workers 1025", "a number from 1 to 1024 is needed"),
         ("in.csv --workers many", "a number from 1 to 1024 is needed"),
+        ("in.csv --readers 0", "a number from 1 to 1024 is needed"),
         ("in.csv --batch-rows 0", "a number from 1 is needed"),
         ("in.csv --io mmap", "mmap"),
         ("in.csv --pin sometimes", "sometimes"),

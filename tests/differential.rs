@@ -89,6 +89,7 @@ impl Way {
             extra_columns: if extra { ExtraColumns::Ignore } else { ExtraColumns::Refuse },
             strict: history.flags.strict,
             workers: NonZeroUsize::new(workers),
+            readers: NonZeroUsize::new(dice.pick(&[1, 2, 2, 4, 8])),
             batch_rows: dice.pick(&[1, 2, 3, Config::BATCH_ROWS]),
             queue_batches: dice.pick(&[1, 2, Config::QUEUE_BATCHES]),
             block_bytes: dice.pick(&[1, 2, 17, 64, Config::BLOCK_BYTES, Config::BLOCK_BYTES]),

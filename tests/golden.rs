@@ -144,6 +144,12 @@ fn ways_to_run() -> Vec<Vec<&'static str>> {
             }
         }
     }
+    for readers in ["1", "2", "4", "8"] {
+        let several = ["--threads", "always", "--readers", readers, "--block-bytes", "50"];
+        for how in [&["--io", "map"][..], &["--io", "read", "--workers", "3"], &["-"]] {
+            ways.push([&several[..], how].concat());
+        }
+    }
     ways
 }
 

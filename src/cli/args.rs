@@ -95,9 +95,15 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "N", default_value_t = Config::MAX_INPUT_BYTES, help_heading = "Rules")]
     max_input_bytes: u64,
 
-    /// Worker threads, each with a share of the clients [default: cores - 1, at least 1].
-    #[arg(long, value_name = "N", value_parser = workers, help_heading = "Running")]
+    /// Worker threads, each with a share of the clients [default: the cores that reading leaves,
+    /// at least 1].
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     workers: Option<NonZeroUsize>,
+
+    /// Threads that parse the inputs; with several, one more takes their rows in order [default:
+    /// 1 up to four cores, then a quarter of the cores, 2 to 4].
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
+    readers: Option<NonZeroUsize>,
 
     /// Whether there are threads at all; without them one core does everything in turn.
     #[arg(long, value_enum, default_value_t, help_heading = "Running")]
@@ -199,12 +205,12 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// More workers than any machine has cores only take memory.
-const MOST_WORKERS: usize = 1024;
+/// More threads than any machine has cores only take memory.
+const MOST_THREADS: usize = 1024;
 
-fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST_WORKERS);
-    workers.ok_or_else(|| format!("a number from 1 to {MOST_WORKERS} is needed"))
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST_THREADS);
+    threads.ok_or_else(|| format!("a number from 1 to {MOST_THREADS} is needed"))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -239,6 +245,7 @@ impl LedgerArgs {
             strict: self.strict,
             expect_rows: self.expect_rows,
             workers: self.workers,
+            readers: self.readers,
             batch_rows: self.batch_rows,
             block_bytes: self.block_bytes,
             io: self.io.into(),

@@ -52,8 +52,15 @@ pub struct Config {
     pub strict: bool,
     /// How many rows the inputs must have together.
     pub expect_rows: Option<u64>,
-    /// How many workers, each with a shard of the clients; `None` is one less than the cores.
+    /// How many workers, each with a shard of the clients; `None` is the cores that the reader and
+    /// its parsers leave.
     pub workers: Option<NonZeroUsize>,
+    /// How many threads parse, where there are threads; `None` is one up to four cores, and a
+    /// quarter of more, at least 2 and at most [`Config::MOST_READERS`].
+    ///
+    /// One reads, parses and decides ids itself. Several parse ahead, and one more thread takes
+    /// their rows in input order.
+    pub readers: Option<NonZeroUsize>,
     /// Rows in a batch, at least 1.
     pub batch_rows: usize,
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
@@ -80,6 +87,8 @@ pub struct Config {
 impl Config {
     /// Rows in a batch, unless set: 64 KiB of entries.
     pub const BATCH_ROWS: usize = 2048;
+    /// Threads that parse, unless set: more give the one that takes their rows no more to do.
+    pub const MOST_READERS: usize = 4;
     /// Batches in a queue, unless set.
     pub const QUEUE_BATCHES: usize = 8;
     /// Bytes parsed at a time, unless set: they and the batches stay in a core's own cache.
@@ -89,7 +98,15 @@ impl Config {
 
     /// How many shards the clients are spread over: one per worker.
     pub fn shards(&self) -> usize {
-        self.workers.map_or_else(|| (usable_cores() - 1).max(1), NonZeroUsize::get)
+        let taken = 1 + self.helpers();
+        self.workers.map_or_else(|| usable_cores().saturating_sub(taken).max(1), NonZeroUsize::get)
+    }
+
+    /// How many threads parse for the one that takes the rows in order; none where it does so
+    /// itself.
+    pub(super) fn helpers(&self) -> usize {
+        let readers = self.readers.map_or_else(|| readers_for(usable_cores()), NonZeroUsize::get);
+        if self.uses_threads() && readers > 1 { readers } else { 0 }
     }
 
     /// Tells whether the run starts threads.
@@ -127,6 +144,11 @@ impl Config {
     }
 }
 
+/// How many threads parse, unless set.
+fn readers_for(cores: usize) -> usize {
+    if cores <= 4 { 1 } else { (cores / 4).clamp(2, Config::MOST_READERS) }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -135,6 +157,7 @@ impl Default for Config {
             strict: false,
             expect_rows: None,
             workers: None,
+            readers: None,
             batch_rows: Self::BATCH_ROWS,
             queue_batches: Self::QUEUE_BATCHES,
             block_bytes: Self::BLOCK_BYTES,
@@ -205,10 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn several_threads_parse_where_cores_are_many() {
+        let readers = [1, 2, 4, 5, 8, 12, 16, 64].map(readers_for);
+        assert_eq!(readers, [1, 1, 1, 2, 2, 3, 4, 4]);
+        for (readers, threads, helpers) in
+            [(1, Threads::Always, 0), (2, Threads::Always, 2), (2, Threads::Never, 0)]
+        {
+            let readers = NonZeroUsize::new(readers);
+            let config = Config { readers, threads, ..Config::default() };
+            assert_eq!(config.helpers(), helpers);
+            assert!(config.shards() >= 1);
+        }
+    }
+
+    #[test]
     fn progress_ends_at_the_size_of_the_rows() {
         let rows = "deposit,1,1,5\n\ndispute,1,1,\n";
-        for recall in [Recall::Named, Recall::All] {
-            let config = Config { recall, ..Config::default() };
+        for (recall, readers) in [(Recall::Named, 1), (Recall::All, 1), (Recall::All, 3)] {
+            let readers = NonZeroUsize::new(readers);
+            let config = Config { recall, readers, threads: Threads::Always, ..Config::default() };
             let input = Input::bytes("memory", format!("type,client,tx,amount\n{rows}"));
             run(&config, vec![input], Sinks::default()).unwrap();
             let (done, total) = (config.progress.done_bytes(), config.progress.total_bytes());

@@ -23,7 +23,7 @@ pub enum RunError {
         found: u64,
     },
     /// The system has no threads left.
-    #[error("no thread can be started: {0}; use fewer --workers, or --threads never")]
+    #[error("no thread can be started: {0}; use fewer --workers or --readers, or --threads never")]
     Threads(#[source] io::Error),
     /// The run was asked to stop.
     #[error("interrupted")]

@@ -2,14 +2,16 @@
 
 use super::batch::{Batch, Entry, Refused, route};
 use super::config::Config;
+use super::count;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
+use super::parsed::{Origin, Parsed, SourceBlocks};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Decisions, Lookup, Marks, Registry};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::{Block, Next, PlainRow, Row, RowError, Rows, first_line, is_blank};
-use crate::pipeline::{Lanes, Outbox, Stopped};
+use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped};
 use crate::summary::Counts;
 use crate::transaction::Transaction;
 
@@ -91,8 +93,13 @@ impl<'c, 's> Intake<'c, 's> {
     /// Reads every row of every source and sends it to its worker.
     pub(super) fn run(mut self, lanes: &mut WorkerLanes<'_, 's>) -> Result<Tally, Halt> {
         self.batches.resize_with(lanes.count(), Batch::default);
-        for index in 0..self.sources.len() {
-            self.read_source(index, lanes)?;
+        let helpers = lanes.helpers();
+        if helpers.count() > 0 {
+            self.read_with(helpers, lanes)?;
+        } else {
+            for index in 0..self.sources.len() {
+                self.read_source(index, lanes)?;
+            }
         }
         for lane in 0..self.batches.len() {
             self.flush(lane, lanes)?;
@@ -154,6 +161,75 @@ impl<'c, 's> Intake<'c, 's> {
         }
         self.tally.blank_lines += rows.blank_lines();
         Ok(rows.next_line())
+    }
+
+    /// Has all sources parsed by helpers and takes their rows in input order.
+    fn read_with(&mut self, helpers: Helpers, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
+        let sources = self.sources;
+        let supply = SourceBlocks::new(sources, self.config.block_bytes());
+        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources);
+        helpers
+            .in_order(supply, parse, |pieces| self.take_parsed(pieces, lanes))
+            .map_err(|error| Halt::Failed(RunError::Threads(error)))?
+    }
+
+    /// Takes the rows of all blocks, parsed, in input order.
+    fn take_parsed(
+        &mut self,
+        pieces: &mut Pieces<Parsed<'s>>,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        // The number of the line that comes next, once the first block of a source has come.
+        let mut line = None;
+        while let Some(parsed) = pieces.take()? {
+            let source = &self.sources[parsed.source];
+            match std::mem::take(&mut parsed.origin) {
+                Origin::Block(block) => {
+                    if self.config.interrupt.is_requested() {
+                        return Err(Halt::Failed(RunError::Interrupted));
+                    }
+                    let first_line = line.unwrap_or(source.line);
+                    self.enter_parsed(parsed, block.offset_bytes, lanes)?;
+                    line = Some(first_line + parsed.lines);
+                    self.config.progress.advance(parsed.taken_bytes);
+                    if self.reporting {
+                        self.report(block, first_line, parsed.source, lanes)?;
+                    } else {
+                        parsed.origin = Origin::Block(block);
+                    }
+                }
+                Origin::End { bytes } => {
+                    self.tally.bytes += bytes;
+                    self.tally.blank_lines += source.blank_lines;
+                    line = None;
+                }
+                Origin::Failed(error) => return Err(error.into()),
+                Origin::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a block that has been parsed.
+    fn enter_parsed(
+        &mut self,
+        parsed: &mut Parsed<'s>,
+        offset_bytes: u64,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        if parsed.unterminated.is_some() {
+            self.tally.unterminated.push(self.sources[parsed.source].name.clone());
+        }
+        let refused_row = parsed.unterminated.filter(|_| self.config.strict);
+        self.tally.rows += count(parsed.plain.len() + parsed.odd.len());
+        self.tally.blank_lines += parsed.blank_lines;
+        let mut entered = 0;
+        for (before, row) in parsed.odd.drain(..) {
+            self.enter(&mut parsed.plain[entered..before], lanes)?;
+            self.enter_odd(row, refused_row, offset_bytes, lanes)?;
+            entered = before;
+        }
+        self.enter(&mut parsed.plain[entered..], lanes)
     }
 
     /// Takes a row that the strict path has read; it is refused if it is `refused_row`.
@@ -298,7 +374,7 @@ fn place(offset_bytes: u64, block_offset: u64) -> u32 {
 }
 
 /// Finds the start of a last row without a newline.
-fn unterminated_row(bytes: &[u8]) -> Option<u64> {
+pub(super) fn unterminated_row(bytes: &[u8]) -> Option<u64> {
     if bytes.ends_with(b"\n") {
         return None;
     }

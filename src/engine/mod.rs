@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod intake;
 mod merge;
+mod parsed;
 mod scout;
 mod worker;
 
@@ -180,6 +181,7 @@ fn process(
         queue_batches: config.queue_batches(reporting),
         pin: config.pin,
         threads: config.uses_threads(),
+        helpers: config.helpers(),
     };
     let intake = Intake::new(config, sources, registry, reporting);
     let finished =

@@ -6,9 +6,11 @@
 //! be filled again; their number bounds the memory. What is in a batch is not known here, nor that
 //! there is money in the world.
 
+mod ordered;
 mod pin;
 mod queue;
 
+pub use ordered::{HELPER_PIECES, Helpers, Pieces, Supply};
 pub use pin::{Pin, usable_cores};
 
 use std::io;
@@ -28,6 +30,8 @@ pub struct Settings {
     /// Whether the reader and the workers run on threads of their own; without them everything
     /// runs in turn on the calling thread.
     pub threads: bool,
+    /// Threads that the reader may have work done by, where there are threads.
+    pub helpers: usize,
 }
 
 /// What empties the batches of one queue.
@@ -78,6 +82,8 @@ pub struct Finished<R, W> {
 /// The reader's view of the workers: a lane to each of them.
 pub struct Lanes<'a, W: Worker> {
     inner: Inner<'a, W>,
+    /// The core of each helper, if it is to be pinned.
+    helper_cores: Vec<Option<usize>>,
 }
 
 enum Inner<'a, W: Worker> {
@@ -100,6 +106,11 @@ impl<W: Worker> Lanes<'_, W> {
             Inner::Threads { lanes, .. } => lanes.len(),
             Inner::Inline { workers, .. } => workers.len(),
         }
+    }
+
+    /// Gives the helpers that the reader may start.
+    pub fn helpers(&self) -> Helpers {
+        Helpers { cores: self.helper_cores.clone() }
     }
 
     /// Sends a batch to the worker of `lane` and gives an empty one in return.
@@ -192,7 +203,7 @@ where
     C: Outbox<W::Report>,
 {
     let inner = Inner::Inline { workers: &mut workers, collect: collector };
-    let reader = reader(&mut Lanes { inner });
+    let reader = reader(&mut Lanes { inner, helper_cores: Vec::new() });
     Finished { reader, workers: Ok(workers.into_iter().map(W::finish).collect()) }
 }
 
@@ -208,7 +219,10 @@ where
     F: FnOnce(&mut Lanes<'_, W>) -> R + Send,
     C: Outbox<W::Report>,
 {
-    let cores = Cores::for_threads(settings.pin, workers.len() + 1);
+    let first_helper = workers.len() + 1;
+    let cores = Cores::for_threads(settings.pin, first_helper + settings.helpers);
+    let helpers = first_helper..first_helper + settings.helpers;
+    let helper_cores = helpers.map(|thread| cores.of(thread)).collect();
     let (reports, inbox) = bounded(QUEUED_REPORTS);
     scope(|scope| {
         let mut lanes = Vec::with_capacity(workers.len());
@@ -228,7 +242,7 @@ where
         let read = move || {
             pin::pin_to(core);
             // Dropped when the reader returns or panics, which tells the workers to finish.
-            let mut lanes = Lanes { inner: Inner::Threads { lanes, reports } };
+            let mut lanes = Lanes { inner: Inner::Threads { lanes, reports }, helper_cores };
             reader(&mut lanes)
         };
         let reader = spawn(scope, "reader".to_owned(), read)?;

@@ -58,7 +58,7 @@ impl Outbox<u64> for Keep {
 }
 
 fn settings(threads: bool) -> Settings {
-    Settings { queue_batches: 2, pin: Pin::Auto, threads }
+    Settings { queue_batches: 2, pin: Pin::Auto, threads, helpers: 0 }
 }
 
 fn deal(lanes: &mut Lanes<'_, Adder<'_>>, numbers: u64) -> Result<(), Stopped> {

@@ -9,12 +9,13 @@ use crate::drive::{BALANCES, Folder};
 const HEADER: &str = "type,client,tx,amount\n";
 
 /// Every way to spread the work that must not change a byte.
-const WAYS: [&str; 5] = [
+const WAYS: [&str; 6] = [
     "--workers 1",
     "--workers 2 --batch-rows 1 --threads always",
     "--workers 3 --block-bytes 100 --io read",
     "--workers 16 --batch-rows 7 --recall all --threads always",
     "--workers 4 --threads never",
+    "--workers 2 --readers 4 --threads always --block-bytes 300",
 ];
 
 /// Asserts the balances of a file, and its rejects in input order, however it is run.

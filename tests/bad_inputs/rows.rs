@@ -156,7 +156,11 @@ fn every_row_gets_what_the_page_says() {
         input.extend_from_slice(case.row);
         input.extend_from_slice(b"\nwithdrawal,901,9002,2.5\ndeposit,902,9003,1\n");
         folder.write("in.csv", input);
-        for how in ["", "--workers 3 --io read --batch-rows 1 --recall all"] {
+        for how in [
+            "",
+            "--workers 3 --io read --batch-rows 1 --recall all",
+            "--readers 2 --threads always",
+        ] {
             let ran = folder.run(&format!("in.csv --quiet --rejects rejects.csv {how}"));
             let ran = ran.ended(0);
             let shown = format!("{} with {how:?}: {}", case.number, case.row.escape_ascii());

@@ -11,7 +11,12 @@ use crate::{HEADER, Halted, LAST_BALANCE, LAST_INPUT, deposits, make_fifo};
 const OLD: &str = "what was here before\n";
 
 /// How a run is told to read, and whether it maps.
-const WAYS: [(&str, bool); 3] = [("--io map", true), ("--io read", false), ("--recall all", true)];
+const WAYS: [(&str, bool); 4] = [
+    ("--io map", true),
+    ("--io read", false),
+    ("--recall all", true),
+    ("--io read --readers 4 --threads always", false),
+];
 
 /// An input of many pages, last written long ago.
 fn write_input(folder: &Folder) {
@@ -62,7 +67,9 @@ fn an_input_that_nobody_touches_is_read() {
 
 #[test]
 fn a_map_cut_short_is_a_message_and_no_crash() {
-    for way in ["--io map", "--recall all", "--workers 4 --threads always", "--threads never"] {
+    for way in
+        ["--io map", "--recall all", "--workers 4 --readers 4 --threads always", "--threads never"]
+    {
         for len in [0, 22, 5_000, 100_000] {
             assert_refused(way, |path| truncate(path, len), &["an input was truncated"]);
         }

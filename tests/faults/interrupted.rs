@@ -41,7 +41,14 @@ fn a_signal_stops_a_run_that_waits_for_a_fifo() {
     for (signal, code) in STOPS {
         // With no byte of it, with its header, and with rows that wait for more.
         for begun in ["", "type,client", HEADER, "type,client,tx,amount\ndeposit,9,9,9\n"] {
-            for how in ["", "--recall all", "--threads never", "--io read"] {
+            for how in [
+                "",
+                "--recall all",
+                "--threads never",
+                "--io read",
+                "--readers 4 --threads always",
+                "--readers 2 --threads always --recall all --block-bytes 1",
+            ] {
                 let folder = folder();
                 make_fifo(&folder, "fifo");
                 let before = folder.files();
@@ -125,7 +132,7 @@ fn a_signal_stops_a_run_that_waits_for_whoever_reads_its_output() {
 
 #[test]
 fn a_stopped_run_goes_on() {
-    for how in ["", "--threads always --workers 3", "--recall all"] {
+    for how in ["", "--threads always --workers 3 --readers 3", "--recall all"] {
         let folder = folder();
         let halted = Halted::start(&folder, &format!("in.csv fifo {how}"));
         for _ in 0..3 {

@@ -90,10 +90,12 @@ fn a_name_that_is_not_utf8_is_a_name() {
 #[test]
 fn threads_that_cannot_be_started_are_an_io_error() {
     let folder = folder();
-    let script = "ulimit -v 400000; exec \"$0\" in.csv --workers 1024";
-    let ran = run(folder.command("sh").args(["-c", script, MILLRACE])).ended(74);
-    assert_eq!(ran.stdout, "");
-    ran.saying(&["no thread can be started", "--workers"]);
+    for how in ["--workers 1024", "--readers 1024 --threads always"] {
+        let script = format!("ulimit -v 400000; exec \"$0\" in.csv {how}");
+        let ran = run(folder.command("sh").args(["-c", &script, MILLRACE])).ended(74);
+        assert_eq!(ran.stdout, "");
+        ran.saying(&["no thread can be started", "--workers", "--readers"]);
+    }
 }
 
 #[test]
@@ -103,13 +105,17 @@ fn fewer_cores_than_workers_give_the_same() {
     let expected = folder.run("in.csv --workers 1 --threads never").ended(0).stdout;
     assert_eq!(expected.lines().count(), 51);
     assert!(expected.starts_with(&format!("{BALANCES}0,100.0000,")));
-    for how in ["--pin always --workers 16", "--pin never --workers 16", "--pin auto --workers 16"]
-    {
+    for how in [
+        "--pin always --workers 16",
+        "--pin never --workers 16",
+        "--pin auto --workers 16",
+        "--pin always --workers 3 --readers 8",
+    ] {
         let ran = folder.run(&format!("in.csv --threads always --batch-rows 1 {how}")).ended(0);
         assert_eq!(ran.stdout, expected, "{how}");
     }
     let one_core = ["-c", "0", MILLRACE, "in.csv"];
-    for how in ["", "--pin always --workers 16 --threads always", "--workers 3 -v", "--pin always"]
+    for how in ["", "--pin always --workers 16 --threads always", "--readers 3 -v", "--pin always"]
     {
         let mut command = folder.command("taskset");
         match command.args(one_core).args(how.split_whitespace()).spawn() {
