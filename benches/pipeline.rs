@@ -1,7 +1,8 @@
 //! Whole runs, from a mapped file to closed books, per workload and number of workers.
 //!
 //! `cargo bench --bench pipeline`. Throughput is in rows. `base` moves as many empty batches
-//! through the queues as a run of that size would.
+//! through the queues as a run of that size would, or as many blocks through the hands of those who
+//! parse.
 
 use std::fs::File;
 use std::num::NonZeroUsize;
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 
 use millrace::generate::{Plan, Workload};
 use millrace::input::Io;
-use millrace::pipeline::{self, Lanes, Outbox, Pin, Settings, Stopped, Worker};
+use millrace::pipeline::{self, Lanes, Outbox, Pin, Settings, Stopped, Supply, Worker};
 use millrace::{Config, Input, Recall, Report, Sinks, Threads};
 
 const ROWS: u64 = 500_000;
@@ -30,6 +31,10 @@ fn run(path: &Path, config: &Config) -> Report {
 
 fn workers(count: usize) -> Config {
     Config { workers: NonZeroUsize::new(count), ..Config::default() }
+}
+
+fn readers(count: usize) -> Config {
+    Config { readers: NonZeroUsize::new(count), threads: Threads::Always, ..Config::default() }
 }
 
 fn bench_workloads(criterion: &mut Criterion) {
@@ -58,6 +63,8 @@ fn bench_setups(criterion: &mut Criterion) {
         ("1 worker", workers(1)),
         ("2 workers", workers(2)),
         ("4 workers", workers(4)),
+        ("2 readers", readers(2)),
+        ("4 readers", readers(4)),
         ("read", Config { io: Io::Read, ..Config::default() }),
         ("recall all", Config { recall: Recall::All, ..Config::default() }),
     ] {
@@ -65,6 +72,7 @@ fn bench_setups(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| bencher.iter(|| run(&path, &config)));
     }
     group.bench_function("base", |bencher| bencher.iter(move_empty_batches));
+    group.bench_function("base, 2 readers", |bencher| bencher.iter(move_empty_pieces));
     group.finish();
 }
 
@@ -104,6 +112,33 @@ fn move_empty_batches() {
         }
     };
     pipeline::run(&settings, vec![Idle], reader, &mut Idle).expect("there are threads");
+}
+
+/// Supplies as many pieces as a run has blocks.
+struct Blocks(u64);
+
+impl Supply for Blocks {
+    type Piece = u64;
+
+    fn fill(&mut self, piece: &mut u64) -> bool {
+        *piece = self.0;
+        self.0 = self.0.saturating_sub(1);
+        *piece > 0
+    }
+}
+
+fn move_empty_pieces() {
+    const ROW_BYTES: u64 = 31;
+    let settings = Settings { queue_batches: 1, pin: Pin::Auto, threads: true, helpers: 2 };
+    let blocks = ROWS * ROW_BYTES / u64::try_from(Config::BLOCK_BYTES).expect("64 bits");
+    let reader = |lanes: &mut Lanes<'_, Idle>| {
+        let take_all = |pieces: &mut pipeline::Pieces<u64>| {
+            (0..blocks).filter(|_| pieces.take() != Ok(None)).count()
+        };
+        lanes.helpers().in_order(Blocks(blocks), |_| (), take_all).expect("there are threads")
+    };
+    let finished = pipeline::run(&settings, vec![Idle], reader, &mut Idle).expect("threads");
+    assert_eq!(u64::try_from(finished.reader), Ok(blocks));
 }
 
 criterion_group!(benches, bench_workloads, bench_setups);

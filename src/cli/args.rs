@@ -95,13 +95,12 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "N", default_value_t = Config::MAX_INPUT_BYTES, help_heading = "Rules")]
     max_input_bytes: u64,
 
-    /// Worker threads, each with a share of the clients [default: the cores that reading leaves,
-    /// at least 1].
+    /// Worker threads, each with a share of the clients [default: cores - 1, at least 1].
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     workers: Option<NonZeroUsize>,
 
     /// Threads that parse the inputs; with several, one more takes their rows in order [default:
-    /// 1 up to four cores, then a quarter of the cores, 2 to 4].
+    /// 1 up to four cores, then a quarter of the cores, 2 to 8].
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     readers: Option<NonZeroUsize>,
 

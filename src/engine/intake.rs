@@ -165,9 +165,9 @@ impl<'c, 's> Intake<'c, 's> {
 
     /// Has all sources parsed by helpers and takes their rows in input order.
     fn read_with(&mut self, helpers: Helpers, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        let sources = self.sources;
+        let (sources, strict) = (self.sources, self.config.strict);
         let supply = SourceBlocks::new(sources, self.config.block_bytes());
-        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources);
+        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, strict);
         helpers
             .in_order(supply, parse, |pieces| self.take_parsed(pieces, lanes))
             .map_err(|error| Halt::Failed(RunError::Threads(error)))?
@@ -189,7 +189,7 @@ impl<'c, 's> Intake<'c, 's> {
                         return Err(Halt::Failed(RunError::Interrupted));
                     }
                     let first_line = line.unwrap_or(source.line);
-                    self.enter_parsed(parsed, block.offset_bytes, lanes)?;
+                    self.enter_parsed(parsed, lanes)?;
                     line = Some(first_line + parsed.lines);
                     self.config.progress.advance(parsed.taken_bytes);
                     if self.reporting {
@@ -214,22 +214,18 @@ impl<'c, 's> Intake<'c, 's> {
     fn enter_parsed(
         &mut self,
         parsed: &mut Parsed<'s>,
-        offset_bytes: u64,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        if parsed.unterminated.is_some() {
+        if parsed.is_unterminated {
             self.tally.unterminated.push(self.sources[parsed.source].name.clone());
         }
-        let refused_row = parsed.unterminated.filter(|_| self.config.strict);
-        self.tally.rows += count(parsed.plain.len() + parsed.odd.len());
+        self.tally.rows += count(parsed.rows.len() + parsed.malformed.len());
         self.tally.blank_lines += parsed.blank_lines;
-        let mut entered = 0;
-        for (before, row) in parsed.odd.drain(..) {
-            self.enter(&mut parsed.plain[entered..before], lanes)?;
-            self.enter_odd(row, refused_row, offset_bytes, lanes)?;
-            entered = before;
+        self.tally.amounts_ignored += parsed.amounts_ignored;
+        for &(offset, kind) in &parsed.malformed {
+            self.refuse(offset, Reason::Malformed(kind));
         }
-        self.enter(&mut parsed.plain[entered..], lanes)
+        self.enter(&mut parsed.rows, lanes)
     }
 
     /// Takes a row that the strict path has read; it is refused if it is `refused_row`.
@@ -243,12 +239,7 @@ impl<'c, 's> Intake<'c, 's> {
         match row {
             Ok(row) => {
                 self.tally.amounts_ignored += u64::from(row.amount_ignored);
-                let is_cut = refused_row == Some(row.offset_bytes);
-                let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
-                let Transaction { client, tx, amount, kind } = row.transaction;
-                let offset = place(row.offset_bytes, block_offset);
-                let note = marks.bits();
-                self.enter(&mut [PlainRow { client, tx, amount, offset, kind, note }], lanes)
+                self.enter(&mut [plain_row(row, refused_row, block_offset)], lanes)
             }
             Err(error) => {
                 let offset = place(error.offset_bytes, block_offset);
@@ -367,9 +358,18 @@ fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Makes a row that the strict path has read like the others; it is marked if it is `refused_row`.
+pub(super) fn plain_row(row: Row, refused_row: Option<u64>, block_offset: u64) -> PlainRow {
+    let is_cut = refused_row == Some(row.offset_bytes);
+    let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
+    let Transaction { client, tx, amount, kind } = row.transaction;
+    let offset = place(row.offset_bytes, block_offset);
+    PlainRow { client, tx, amount, offset, kind, note: marks.bits() }
+}
+
 /// The place of a row in its block.
 #[inline]
-fn place(offset_bytes: u64, block_offset: u64) -> u32 {
+pub(super) fn place(offset_bytes: u64, block_offset: u64) -> u32 {
     u32::try_from(offset_bytes - block_offset).expect("a block's rows start within 4 GiB")
 }
 

@@ -3,9 +3,10 @@
 //! Parsing needs a block and its source's layout, nothing else, and so may be done in any order.
 //! What depends on the rows before, ids and line numbers, is not known here.
 
-use super::intake::unterminated_row;
+use super::intake::{place, plain_row, unterminated_row};
 use crate::input::{Blocks, InputError, RowBlock, Source};
-use crate::parser::{Block, Next, PlainRow, Row, RowError, Rows};
+use crate::outcome::Malformation;
+use crate::parser::{Block, Next, PlainRow, Rows};
 use crate::pipeline::Supply;
 
 /// A piece of the inputs, and the rows in it.
@@ -16,15 +17,16 @@ pub(super) struct Parsed<'s> {
     pub(super) source: usize,
     /// How much of the input the block stands for, in bytes.
     pub(super) taken_bytes: u64,
-    /// The rows that the fast path has read.
-    pub(super) plain: Vec<PlainRow>,
-    /// The other rows, each with how many plain ones come before it.
-    pub(super) odd: Vec<(usize, Result<Row, RowError>)>,
+    /// The transactions in order, their marks noted as far as they depend on nothing else.
+    pub(super) rows: Vec<PlainRow>,
+    /// The rows that are none, by their places in the block in bytes.
+    pub(super) malformed: Vec<(u32, Malformation)>,
     /// How many lines there are, the blank ones among them.
     pub(super) lines: u64,
     pub(super) blank_lines: u64,
-    /// Where a last row without a newline starts in the input, in bytes.
-    pub(super) unterminated: Option<u64>,
+    pub(super) amounts_ignored: u64,
+    /// The last row lacks its newline.
+    pub(super) is_unterminated: bool,
 }
 
 /// What a piece is.
@@ -42,23 +44,32 @@ pub(super) enum Origin<'s> {
 }
 
 impl Parsed<'_> {
-    /// Parses the block, if the piece is one.
-    pub(super) fn parse(&mut self, sources: &[Source]) {
+    /// Parses the block, if the piece is one; a last row without a newline is refused if `strict`.
+    pub(super) fn parse(&mut self, sources: &[Source], strict: bool) {
         let Origin::Block(block) = &self.origin else { return };
         let (bytes, offset_bytes) = (block.bytes(), block.offset_bytes);
-        self.plain.clear();
-        self.odd.clear();
+        let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
+        let refused_row = unterminated.filter(|_| strict);
+        self.is_unterminated = unterminated.is_some();
+        self.rows.clear();
+        self.malformed.clear();
+        self.amounts_ignored = 0;
         let layout = &sources[self.source].layout;
         let mut rows = Rows::new(Block { bytes, offset_bytes, line: 1 }, layout);
         while let Some(next) = rows.next_run() {
             match next {
-                Next::Plain(run) => self.plain.extend_from_slice(run),
-                Next::Odd(row) => self.odd.push((self.plain.len(), row)),
+                Next::Plain(run) => self.rows.extend_from_slice(run),
+                Next::Odd(Ok(row)) => {
+                    self.amounts_ignored += u64::from(row.amount_ignored);
+                    self.rows.push(plain_row(row, refused_row, offset_bytes));
+                }
+                Next::Odd(Err(error)) => {
+                    self.malformed.push((place(error.offset_bytes, offset_bytes), error.kind));
+                }
             }
         }
         self.lines = rows.next_line() - 1;
         self.blank_lines = rows.blank_lines();
-        self.unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
     }
 }
 
