@@ -4,6 +4,7 @@ use std::io::{self, Cursor, Read};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use millrace::account::Account;
 use millrace::generate::{Plan, Workload};
@@ -159,11 +160,14 @@ fn a_panic_of_a_reader_ends_the_run_and_every_thread_is_joined() {
             let held = Arc::new(());
             let mine = Arc::clone(&held);
             let input = trickle("it", &deposits(0, rows), move || {
-                panic!("told to, with {}", Arc::strong_count(&mine))
+                let thread = thread::current();
+                panic!("{} was told to, with {}", thread.name().unwrap(), Arc::strong_count(&mine))
             });
             let result = catch_unwind(AssertUnwindSafe(|| find(&config, vec![input], false)));
             let panic = result.map(|_| ()).expect_err("it panicked");
-            assert_eq!(panic.downcast_ref::<String>().expect("a text"), "told to, with 2");
+            let text = panic.downcast_ref::<String>().expect("a text");
+            assert!(text.ends_with(" was told to, with 2"), "{text}");
+            assert!(text.starts_with(if readers == 1 { "reader " } else { "helper-" }), "{text}");
             assert_eq!(Arc::strong_count(&held), 1, "{readers} readers");
         }
     }

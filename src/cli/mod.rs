@@ -78,6 +78,11 @@ fn say(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::num::NonZeroUsize;
+
+    use millrace::{Config, Input, Recall, Sinks, Threads};
+
     use super::*;
 
     #[test]
@@ -85,5 +90,30 @@ mod tests {
         assert_eq!(guard(|| panic!("told to")), Exit::Bug);
         assert_eq!(guard(|| Err(Failure::new(Exit::Io, "full"))), Exit::Io);
         assert_eq!(guard(|| Ok(Exit::Findings)), Exit::Findings);
+    }
+
+    #[test]
+    fn a_panic_of_a_thread_that_reads_ends_as_the_exit_code_of_a_bug() {
+        struct Panics;
+        impl Read for Panics {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("told to")
+            }
+        }
+        for readers in [1, 2, 4] {
+            let config = Config {
+                readers: NonZeroUsize::new(readers),
+                threads: Threads::Always,
+                recall: Recall::All,
+                ..Config::default()
+            };
+            let bytes = &b"type,client,tx,amount\ndeposit,1,1,1\n"[..];
+            let inputs = vec![Input::reader("it", bytes.chain(Panics))];
+            let run = || {
+                millrace::run(&config, inputs, Sinks::default())?;
+                Ok(Exit::Done)
+            };
+            assert_eq!(guard(run), Exit::Bug, "{readers} readers");
+        }
     }
 }

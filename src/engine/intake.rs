@@ -1,4 +1,5 @@
-//! The reader's side: rows in, ids decided in input order, entries out to the workers.
+//! The reader's side: rows in, ids decided in input order, entries out to the workers. The reader
+//! parses the rows itself, or takes those that its helpers have parsed.
 
 use super::batch::{Batch, Entry, Refused, route};
 use super::config::Config;

@@ -1,5 +1,5 @@
 //! The pipeline: one reader fills batches, each worker empties its own, and a collector takes what
-//! both report.
+//! both report. Helpers may prepare what the reader takes.
 //!
 //! Shared-nothing: a worker owns its state and is the only receiver of its queue, so a batch sent
 //! to a worker that is gone fails at once instead of waiting for ever. Batches come back empty to
