@@ -11,10 +11,9 @@ use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Decisions, Lookup, Marks, Registry};
 use crate::outcome::{Reason, Rejection};
-use crate::parser::{Block, Next, PlainRow, Row, RowError, Rows, first_line, is_blank};
-use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped};
+use crate::parser::PlainRow;
+use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
 use crate::summary::Counts;
-use crate::transaction::Transaction;
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -64,6 +63,8 @@ pub(super) struct Intake<'c, 's> {
     reporting: bool,
     /// The number of the current block, over all sources.
     block: u64,
+    /// The number of the line that comes next, once the first block of its source has come.
+    line: Option<u64>,
     tally: Tally,
 }
 
@@ -87,6 +88,7 @@ impl<'c, 's> Intake<'c, 's> {
             refused: Vec::new(),
             reporting,
             block: 0,
+            line: None,
             tally: Tally::default(),
         }
     }
@@ -98,9 +100,7 @@ impl<'c, 's> Intake<'c, 's> {
         if helpers.count() > 0 {
             self.read_with(helpers, lanes)?;
         } else {
-            for index in 0..self.sources.len() {
-                self.read_source(index, lanes)?;
-            }
+            self.read_alone(lanes)?;
         }
         for lane in 0..self.batches.len() {
             self.flush(lane, lanes)?;
@@ -109,59 +109,15 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(self.tally)
     }
 
-    fn read_source(&mut self, index: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        let source = &self.sources[index];
-        self.tally.blank_lines += source.blank_lines;
-        let mut line = source.line;
-        let mut blocks = source.blocks(self.config.block_bytes());
-        while let Some(block) = blocks.next()? {
-            if self.config.interrupt.is_requested() {
-                return Err(Halt::Failed(RunError::Interrupted));
-            }
-            let first_line = line;
-            line = self.read_block(&block, first_line, source, lanes)?;
-            self.config.progress.advance(blocks.offset_bytes() - block.offset_bytes);
-            if self.reporting {
-                self.report(block, first_line, index, lanes)?;
-            } else {
-                blocks.recycle(block);
-            }
+    /// Parses all sources and takes their rows.
+    fn read_alone(&mut self, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
+        let mut supply = SourceBlocks::new(self.sources, self.config.block_bytes());
+        let mut parsed = Parsed::default();
+        while supply.fill(&mut parsed) {
+            parsed.parse(self.sources, self.config.strict);
+            self.take(&mut parsed, lanes)?;
         }
-        self.tally.bytes += blocks.offset_bytes();
         Ok(())
-    }
-
-    /// Reads the rows of one block; gives the number of the line after it.
-    fn read_block(
-        &mut self,
-        block: &RowBlock<'s>,
-        line: u64,
-        source: &Source,
-        lanes: &mut WorkerLanes<'_, 's>,
-    ) -> Result<u64, Halt> {
-        let bytes = block.bytes();
-        let offset_bytes = block.offset_bytes;
-        let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
-        if unterminated.is_some() {
-            self.tally.unterminated.push(source.name.clone());
-        }
-        let refused_row = unterminated.filter(|_| self.config.strict);
-        let mut rows = Rows::new(Block { bytes, offset_bytes, line }, &source.layout);
-        while let Some(next) = rows.next_run() {
-            match next {
-                // The fast path takes no row without its newline, so none of them is unterminated.
-                Next::Plain(run) => {
-                    self.tally.rows += u64::try_from(run.len()).expect("64 bits");
-                    self.enter(run, lanes)?;
-                }
-                Next::Odd(row) => {
-                    self.tally.rows += 1;
-                    self.enter_odd(row, refused_row, offset_bytes, lanes)?;
-                }
-            }
-        }
-        self.tally.blank_lines += rows.blank_lines();
-        Ok(rows.next_line())
     }
 
     /// Has all sources parsed by helpers and takes their rows in input order.
@@ -169,44 +125,46 @@ impl<'c, 's> Intake<'c, 's> {
         let (sources, strict) = (self.sources, self.config.strict);
         let supply = SourceBlocks::new(sources, self.config.block_bytes());
         let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, strict);
-        helpers
-            .in_order(supply, parse, |pieces| self.take_parsed(pieces, lanes))
-            .map_err(|error| Halt::Failed(RunError::Threads(error)))?
+        let reader = |pieces: &mut Pieces<Parsed<'s>>| {
+            while let Some(parsed) = pieces.take()? {
+                self.take(parsed, lanes)?;
+            }
+            Ok(())
+        };
+        let read = helpers.in_order(supply, parse, reader);
+        read.map_err(|error| Halt::Failed(RunError::Threads(error)))?
     }
 
-    /// Takes the rows of all blocks, parsed, in input order.
-    fn take_parsed(
+    /// Takes what comes next in input order.
+    fn take(
         &mut self,
-        pieces: &mut Pieces<Parsed<'s>>,
+        parsed: &mut Parsed<'s>,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        // The number of the line that comes next, once the first block of a source has come.
-        let mut line = None;
-        while let Some(parsed) = pieces.take()? {
-            let source = &self.sources[parsed.source];
-            match std::mem::take(&mut parsed.origin) {
-                Origin::Block(block) => {
-                    if self.config.interrupt.is_requested() {
-                        return Err(Halt::Failed(RunError::Interrupted));
-                    }
-                    let first_line = line.unwrap_or(source.line);
-                    self.enter_parsed(parsed, lanes)?;
-                    line = Some(first_line + parsed.lines);
-                    self.config.progress.advance(parsed.taken_bytes);
-                    if self.reporting {
-                        self.report(block, first_line, parsed.source, lanes)?;
-                    } else {
-                        parsed.origin = Origin::Block(block);
-                    }
+        let source = &self.sources[parsed.source];
+        match std::mem::take(&mut parsed.origin) {
+            Origin::Block(block) => {
+                if self.config.interrupt.is_requested() {
+                    return Err(Halt::Failed(RunError::Interrupted));
                 }
-                Origin::End { bytes } => {
-                    self.tally.bytes += bytes;
-                    self.tally.blank_lines += source.blank_lines;
-                    line = None;
+                let first_line = self.line.unwrap_or(source.line);
+                self.enter_parsed(parsed, lanes)?;
+                self.line = Some(first_line + parsed.lines);
+                self.config.progress.advance(parsed.taken_bytes);
+                if self.reporting {
+                    self.report(block, first_line, parsed.source, lanes)?;
+                } else {
+                    // Its buffer is used again.
+                    parsed.origin = Origin::Block(block);
                 }
-                Origin::Failed(error) => return Err(error.into()),
-                Origin::Nothing => {}
             }
+            Origin::End { bytes } => {
+                self.tally.bytes += bytes;
+                self.tally.blank_lines += source.blank_lines;
+                self.line = None;
+            }
+            Origin::Failed(error) => return Err(error.into()),
+            Origin::Nothing => {}
         }
         Ok(())
     }
@@ -227,27 +185,6 @@ impl<'c, 's> Intake<'c, 's> {
             self.refuse(offset, Reason::Malformed(kind));
         }
         self.enter(&mut parsed.rows, lanes)
-    }
-
-    /// Takes a row that the strict path has read; it is refused if it is `refused_row`.
-    fn enter_odd(
-        &mut self,
-        row: Result<Row, RowError>,
-        refused_row: Option<u64>,
-        block_offset: u64,
-        lanes: &mut WorkerLanes<'_, 's>,
-    ) -> Result<(), Halt> {
-        match row {
-            Ok(row) => {
-                self.tally.amounts_ignored += u64::from(row.amount_ignored);
-                self.enter(&mut [plain_row(row, refused_row, block_offset)], lanes)
-            }
-            Err(error) => {
-                let offset = place(error.offset_bytes, block_offset);
-                self.refuse(offset, Reason::Malformed(error.kind), None);
-                Ok(())
-            }
-        }
     }
 
     /// Decides the ids of well-formed rows and puts the rows into the batches of their workers.
@@ -357,51 +294,4 @@ fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
         mask &= mask.wrapping_sub(1);
         (place < u64::BITS).then(|| usize::try_from(place).expect("below 64"))
     })
-}
-
-/// Makes a row that the strict path has read like the others; it is marked if it is `refused_row`.
-pub(super) fn plain_row(row: Row, refused_row: Option<u64>, block_offset: u64) -> PlainRow {
-    let is_cut = refused_row == Some(row.offset_bytes);
-    let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
-    let Transaction { client, tx, amount, kind } = row.transaction;
-    let offset = place(row.offset_bytes, block_offset);
-    PlainRow { client, tx, amount, offset, kind, note: marks.bits() }
-}
-
-/// The place of a row in its block.
-#[inline]
-pub(super) fn place(offset_bytes: u64, block_offset: u64) -> u32 {
-    u32::try_from(offset_bytes - block_offset).expect("a block's rows start within 4 GiB")
-}
-
-/// Finds the start of a last row without a newline.
-pub(super) fn unterminated_row(bytes: &[u8]) -> Option<u64> {
-    if bytes.ends_with(b"\n") {
-        return None;
-    }
-    let start = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-    let (line, _) = first_line(&bytes[start..]);
-    (!is_blank(line)).then(|| u64::try_from(start).expect("64 bits"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A blank last line that ended in CR alone was taken for a row that might have been cut: the
-    /// summary warned of an input that lacks nothing.
-    #[test]
-    fn a_blank_line_cut_after_its_cr_is_no_unterminated_row() {
-        for (bytes, expected) in [
-            (&b"deposit,1,1,1\n\r"[..], None),
-            (b"deposit,1,1,1\n \t\r", None),
-            (b"\r", None),
-            (b"deposit,1,1,1\n", None),
-            (b"deposit,1,1,1\r", Some(0)),
-            (b"deposit,1,1,1\n\r\r", Some(14)),
-            (b"deposit,1,1,1\nd", Some(14)),
-        ] {
-            assert_eq!(unterminated_row(bytes), expected, "{}", bytes.escape_ascii());
-        }
-    }
 }

@@ -1,13 +1,14 @@
-//! Blocks parsed ahead: what several threads make of the inputs, for one that takes it in order.
+//! Blocks parsed: what one thread or several make of the inputs, for one that takes it in order.
 //!
 //! Parsing needs a block and its source's layout, nothing else, and so may be done in any order.
 //! What depends on the rows before, ids and line numbers, is not known here.
 
-use super::intake::{place, plain_row, unterminated_row};
 use crate::input::{Blocks, InputError, RowBlock, Source};
+use crate::ledger::Marks;
 use crate::outcome::Malformation;
-use crate::parser::{Block, Next, PlainRow, Rows};
+use crate::parser::{Block, Next, PlainRow, Row, Rows, first_line, is_blank};
 use crate::pipeline::Supply;
+use crate::transaction::Transaction;
 
 /// A piece of the inputs, and the rows in it.
 #[derive(Default)]
@@ -117,5 +118,52 @@ impl<'s> Supply for SourceBlocks<'s> {
             }
         };
         true
+    }
+}
+
+/// Makes a row that the strict path has read like the others; it is marked if it is `refused_row`.
+fn plain_row(row: Row, refused_row: Option<u64>, block_offset: u64) -> PlainRow {
+    let is_cut = refused_row == Some(row.offset_bytes);
+    let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
+    let Transaction { client, tx, amount, kind } = row.transaction;
+    let offset = place(row.offset_bytes, block_offset);
+    PlainRow { client, tx, amount, offset, kind, note: marks.bits() }
+}
+
+/// The place of a row in its block.
+#[inline]
+fn place(offset_bytes: u64, block_offset: u64) -> u32 {
+    u32::try_from(offset_bytes - block_offset).expect("a block's rows start within 4 GiB")
+}
+
+/// Finds the start of a last row without a newline.
+fn unterminated_row(bytes: &[u8]) -> Option<u64> {
+    if bytes.ends_with(b"\n") {
+        return None;
+    }
+    let start = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+    let (line, _) = first_line(&bytes[start..]);
+    (!is_blank(line)).then(|| u64::try_from(start).expect("64 bits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A blank last line that ended in CR alone was taken for a row that might have been cut: the
+    /// summary warned of an input that lacks nothing.
+    #[test]
+    fn a_blank_line_cut_after_its_cr_is_no_unterminated_row() {
+        for (bytes, expected) in [
+            (&b"deposit,1,1,1\n\r"[..], None),
+            (b"deposit,1,1,1\n \t\r", None),
+            (b"\r", None),
+            (b"deposit,1,1,1\n", None),
+            (b"deposit,1,1,1\r", Some(0)),
+            (b"deposit,1,1,1\n\r\r", Some(14)),
+            (b"deposit,1,1,1\nd", Some(14)),
+        ] {
+            assert_eq!(unterminated_row(bytes), expected, "{}", bytes.escape_ascii());
+        }
     }
 }
