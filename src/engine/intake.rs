@@ -14,6 +14,7 @@ use crate::outcome::{Reason, Rejection};
 use crate::parser::PlainRow;
 use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
 use crate::summary::Counts;
+use crate::transaction::Transaction;
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -182,7 +183,7 @@ impl<'c, 's> Intake<'c, 's> {
         self.tally.blank_lines += parsed.blank_lines;
         self.tally.amounts_ignored += parsed.amounts_ignored;
         for &(offset, kind) in &parsed.malformed {
-            self.refuse(offset, Reason::Malformed(kind));
+            self.refuse(offset, Reason::Malformed(kind), None);
         }
         self.enter(&mut parsed.rows, lanes)
     }
