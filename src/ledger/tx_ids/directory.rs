@@ -1,0 +1,89 @@
+//! Where the ids of each page are: the entries of pages by their numbers.
+
+use super::entry::Entry;
+use super::far::FarEntries;
+use crate::prefetch::prefetch;
+
+/// The entries of pages by their numbers: those of small numbers in a table, all others hashed.
+///
+/// The table grows with the entries, as the array part of a Lua table does, to at most 32 bytes for
+/// each of them: ascending ids need no hashing, and scattered ids make no large table.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    near: Vec<Entry>,
+    far: FarEntries,
+    /// The entries of the table that are not empty.
+    near_count: usize,
+}
+
+impl Directory {
+    /// The table may have this size, however few entries there are.
+    pub(super) const SMALL: usize = 1 << 10;
+
+    #[inline]
+    pub(super) fn get(&self, number: u64) -> Entry {
+        match usize::try_from(number).ok().and_then(|place| self.near.get(place)) {
+            Some(&entry) => entry,
+            None => self.far.get(number),
+        }
+    }
+
+    /// Gives the entry of a number, if it is not empty.
+    #[inline]
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Entry> {
+        match usize::try_from(number).ok().and_then(|place| self.near.get_mut(place)) {
+            Some(entry) => Some(entry).filter(|entry| **entry != Entry::EMPTY),
+            None => self.far.get_mut(number),
+        }
+    }
+
+    /// Gives an entry that will not be left empty.
+    #[inline]
+    pub(super) fn entry(&mut self, number: u64) -> &mut Entry {
+        let place = usize::try_from(number).unwrap_or(usize::MAX);
+        if place >= self.near.len() && !self.grow(place) {
+            return self.far.entry(number);
+        }
+        let entry = &mut self.near[place];
+        self.near_count += usize::from(*entry == Entry::EMPTY);
+        entry
+    }
+
+    /// Fetches what the other methods will read for a number.
+    #[inline]
+    pub(super) fn prefetch(&self, number: u64) {
+        match usize::try_from(number).ok().and_then(|place| self.near.get(place)) {
+            Some(entry) => prefetch(entry),
+            None => self.far.prefetch(number),
+        }
+    }
+
+    /// Makes the table reach a place, if there are enough entries for that.
+    fn grow(&mut self, place: usize) -> bool {
+        let count = self.near_count + self.far.count();
+        if place >= Self::SMALL.max(2 * count) {
+            return false;
+        }
+        self.near.resize((place + 1).next_power_of_two(), Entry::EMPTY);
+        let near = &mut self.near;
+        let before = self.far.count();
+        self.far.take_if(|number, entry| {
+            let place = usize::try_from(number).ok().and_then(|place| near.get_mut(place));
+            place.map(|place| *place = entry).is_some()
+        });
+        self.near_count += before - self.far.count();
+        true
+    }
+
+    /// The bytes that the directory has taken from the allocator.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.far.held_bytes() + self.near.capacity() * size_of::<Entry>()
+    }
+
+    /// The entries that are hashed.
+    #[cfg(test)]
+    pub(super) fn far_count(&self) -> usize {
+        self.far.count()
+    }
+}

@@ -1,0 +1,294 @@
+//! The set of transaction ids: which are decided, and which a later row may ask for.
+//!
+//! Ids that lie close together, as almost all do, take two bits each in pages of 512; the page of
+//! the last id is at hand, so ascending ids cost no look-up. Ids that lie apart take one entry of a
+//! hash table per page and stay below 64 bytes each, whatever ids a file is crafted from.
+//!
+//! Named ids can be numbered, densely from 0: within a page by rank, elsewhere in the entry of the
+//! id, so that a number costs no look-up beyond that of the id.
+
+mod directory;
+mod entry;
+mod far;
+mod page;
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use directory::Directory;
+use entry::Entry;
+use page::{PAGE_IDS, Page, Ranking, WORD_IDS};
+
+/// Decided ids and named ids.
+#[derive(Debug)]
+pub struct TxIds {
+    /// Every page that holds an id, by the number of the page.
+    directory: Directory,
+    pages: Vec<Page>,
+    /// The full page that was used last.
+    recent: Recent,
+    /// The numbers of the named ids of each page that was asked for one.
+    rankings: Vec<Option<Ranking>>,
+    /// The numbers of named ids that had no page when they were asked for, and whose entry has no
+    /// room for a number.
+    crowded: HashMap<u64, usize, RandomState>,
+    /// The numbers given away.
+    numbers: usize,
+    /// Many rows of the last ones decided together turned to another page.
+    is_scattered: bool,
+}
+
+/// What the set knew of an id when it was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// No earlier row has decided the id.
+    pub is_first: bool,
+    /// The id was named beforehand.
+    pub is_named: bool,
+}
+
+impl Decision {
+    /// What the bits of an id mean.
+    fn of(bits: u64) -> Self {
+        Self { is_first: bits & Entry::DECIDED == 0, is_named: bits & Entry::NAMED != 0 }
+    }
+}
+
+/// What the set knew of the ids of some rows: bit 0 stands for the first row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// An earlier row has decided the id.
+    pub duplicate: u64,
+    /// The id was named beforehand, and no earlier row has decided it.
+    pub named: u64,
+}
+
+/// One word of the bitmaps of a page, taken out.
+#[derive(Clone, Copy, Debug)]
+struct OpenWord {
+    /// Its ids divided by [`WORD_IDS`].
+    number: u64,
+    decided: u64,
+    named: u64,
+}
+
+impl OpenWord {
+    /// No word: beyond the largest number that one can have.
+    const NONE: Self = Self { number: u64::MAX, decided: 0, named: 0 };
+}
+
+/// What was found where a word was to be taken out.
+enum Opened {
+    Word(OpenWord),
+    /// The id has no page, and has been decided in its entry.
+    Decided(Decision),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    number: u64,
+    index: usize,
+}
+
+impl Recent {
+    /// No page: beyond the largest number a page can have.
+    const NONE: Self = Self { number: u64::MAX, index: 0 };
+}
+
+impl Default for TxIds {
+    fn default() -> Self {
+        Self {
+            directory: Directory::default(),
+            pages: Vec::new(),
+            recent: Recent::NONE,
+            rankings: Vec::new(),
+            crowded: HashMap::default(),
+            numbers: 0,
+            is_scattered: false,
+        }
+    }
+}
+
+impl TxIds {
+    /// Notes that some row refers to the transaction `tx`. Names come before the first number.
+    pub fn name(&mut self, tx: u64) {
+        debug_assert_eq!(self.numbers, 0, "numbers are ranks among the names");
+        self.set(tx, Entry::NAMED);
+    }
+
+    /// Decides the id `tx`: the first call for an id is the first, every later one is not.
+    #[inline]
+    pub fn decide(&mut self, tx: u64) -> Decision {
+        Decision::of(self.set(tx, Entry::DECIDED))
+    }
+
+    /// Decides the ids of some rows in turn, those that decide one; the others do nothing. At most
+    /// 64 rows.
+    ///
+    /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as
+    /// nobody can guess it. For scattered ids, what all of them need is fetched first.
+    #[inline]
+    pub fn decide_all(&mut self, rows: impl Iterator<Item = (bool, u64)> + Clone) -> Decisions {
+        if self.is_scattered {
+            self.prefetch(rows.clone().map(|(_, tx)| tx));
+        }
+        let mut decisions = Decisions::default();
+        let mut word = OpenWord::NONE;
+        let mut turns = 0;
+        for (at, (decides, tx)) in rows.enumerate() {
+            if decides && word.number != tx / WORD_IDS {
+                self.put_back(word);
+                turns += u32::from(self.recent.number != tx / PAGE_IDS);
+                match self.open(tx) {
+                    Opened::Word(opened) => word = opened,
+                    Opened::Decided(decision) => {
+                        word = OpenWord::NONE;
+                        decisions.duplicate |= u64::from(!decision.is_first) << at;
+                        decisions.named |= u64::from(decision.is_named) << at;
+                        continue;
+                    }
+                }
+            }
+            let (place, decides) = (tx % WORD_IDS, u64::from(decides));
+            decisions.duplicate |= (word.decided >> place & decides) << at;
+            decisions.named |= (word.named >> place & decides) << at;
+            word.decided |= decides << place;
+        }
+        self.put_back(word);
+        self.is_scattered = turns >= Self::MANY_TURNS;
+        decisions.named &= !decisions.duplicate;
+        decisions
+    }
+
+    /// From so many turns to another page in 64 rows on, fetching ahead is worth its time.
+    const MANY_TURNS: u32 = 8;
+
+    /// Fetches what the directory has on some ids.
+    #[inline]
+    fn prefetch(&self, ids: impl Iterator<Item = u64>) {
+        for tx in ids {
+            self.directory.prefetch(tx / PAGE_IDS);
+        }
+    }
+
+    /// Takes the word of an id out of its page; decides the id where it has no page.
+    #[inline]
+    fn open(&mut self, tx: u64) -> Opened {
+        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
+        if self.recent.number != number
+            && let Some(before) = self.turn_to(number, place, Entry::DECIDED)
+        {
+            return Opened::Decided(Decision::of(before));
+        }
+        let page = &self.pages[self.recent.index];
+        let (word, _) = Page::locate(place);
+        let (decided, named) = (page.decided[word], page.named[word]);
+        Opened::Word(OpenWord { number: tx / WORD_IDS, decided, named })
+    }
+
+    /// Puts a word back into its page, the recent one.
+    fn put_back(&mut self, word: OpenWord) {
+        if word.number != OpenWord::NONE.number {
+            let (index, _) = Page::locate(word.number * WORD_IDS % PAGE_IDS);
+            self.pages[self.recent.index].decided[index] = word.decided;
+        }
+    }
+
+    /// Tells whether some row refers to the transaction `tx`, as far as [`TxIds::name`] was told.
+    pub fn is_named(&self, tx: u64) -> bool {
+        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
+        let entry = self.directory.get(number);
+        let bits = match entry.page() {
+            Some(index) => self.pages[index].bits(place),
+            None => entry.bits(place),
+        };
+        bits & Entry::NAMED != 0
+    }
+
+    /// Gives the number of a named id, always the same, densely from 0;
+    /// `None` for an id that was not named.
+    pub fn number(&mut self, tx: u64) -> Option<usize> {
+        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
+        let index = if self.recent.number == number {
+            self.recent.index
+        } else {
+            let entry = self.directory.get_mut(number)?;
+            match entry.page() {
+                Some(index) => index,
+                None if entry.bits(place) & Entry::NAMED == 0 => return None,
+                None => {
+                    if let Some(number) = entry.number() {
+                        return Some(number);
+                    }
+                    let next = self.numbers;
+                    let number = match self.crowded.get(&tx) {
+                        Some(&number) => number,
+                        None if entry.set_number(next) => next,
+                        None => *self.crowded.entry(tx).or_insert(next),
+                    };
+                    self.numbers += usize::from(number == next);
+                    return Some(number);
+                }
+            }
+        };
+        let page = &self.pages[index];
+        if page.bits(place) & Entry::NAMED == 0 {
+            return None;
+        }
+        // The id may have been asked for before it had a page.
+        if !self.crowded.is_empty()
+            && let Some(&number) = self.crowded.get(&tx)
+        {
+            return Some(number);
+        }
+        if index >= self.rankings.len() {
+            self.rankings.resize(self.pages.len(), None);
+        }
+        let ranking = self.rankings[index].get_or_insert_with(|| {
+            let (ranking, next) = Ranking::new(page, self.numbers);
+            self.numbers = next;
+            ranking
+        });
+        Some(ranking.number(page, place))
+    }
+
+    /// Sets `bit` of an id and gives the id's bits before.
+    #[inline]
+    fn set(&mut self, tx: u64, bit: u64) -> u64 {
+        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
+        if self.recent.number == number {
+            return self.pages[self.recent.index].set(place, bit);
+        }
+        match self.turn_to(number, place, bit) {
+            Some(before) => before,
+            None => self.pages[self.recent.index].set(place, bit),
+        }
+    }
+
+    /// Makes the page of an id the recent one. Where the page has no bits yet, sets `bit` in the
+    /// entry and gives the id's bits before.
+    #[inline]
+    fn turn_to(&mut self, number: u64, place: u64, bit: u64) -> Option<u64> {
+        let entry = self.directory.entry(number);
+        let index = if let Some(index) = entry.page() {
+            index
+        } else {
+            if let Some((numbered, given)) = entry.forget_number(place) {
+                self.crowded.insert(number * PAGE_IDS + numbered, given);
+            }
+            if let Some(before) = entry.set(place, bit) {
+                return Some(before);
+            }
+            let index = self.pages.len();
+            self.pages.push(Page::of_entry(*entry));
+            *entry = Entry::of_page(index);
+            index
+        };
+        self.recent = Recent { number, index };
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Ids that lie close together: two bits each, and their numbers by rank.
+
+use super::entry::Entry;
+
+/// The ids of one page: a line of cache for each of the two bitmaps.
+pub(super) const PAGE_IDS: u64 = 512;
+/// The ids whose bits share a word.
+pub(super) const WORD_IDS: u64 = 64;
+const WORDS: usize = 8;
+
+/// The bits of the ids of one page.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Page {
+    pub(super) decided: [u64; WORDS],
+    pub(super) named: [u64; WORDS],
+}
+
+impl Page {
+    pub(super) fn of_entry(entry: Entry) -> Self {
+        let mut page = Self::default();
+        for (_, slot) in entry.slots() {
+            let place = slot & Entry::PLACE;
+            for bit in [Entry::DECIDED, Entry::NAMED] {
+                if slot & bit != 0 {
+                    page.set(place, bit);
+                }
+            }
+        }
+        page
+    }
+
+    /// Gives the bits of the id at `place`.
+    #[inline]
+    pub(super) fn bits(&self, place: u64) -> u64 {
+        let (word, mask) = Self::locate(place);
+        let decided = if self.decided[word] & mask != 0 { Entry::DECIDED } else { 0 };
+        let named = if self.named[word] & mask != 0 { Entry::NAMED } else { 0 };
+        decided | named
+    }
+
+    /// Sets `bit` of the id at `place`; gives the id's bits before.
+    #[inline]
+    pub(super) fn set(&mut self, place: u64, bit: u64) -> u64 {
+        let before = self.bits(place);
+        let (word, mask) = Self::locate(place);
+        if bit == Entry::DECIDED {
+            self.decided[word] |= mask;
+        } else {
+            self.named[word] |= mask;
+        }
+        before
+    }
+
+    #[inline]
+    pub(super) fn locate(place: u64) -> (usize, u64) {
+        (usize::try_from(place / 64).expect("below eight"), 1 << (place % 64))
+    }
+}
+
+/// The numbers of the named ids of one page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranking {
+    /// The number of the first.
+    first: usize,
+    /// How many there are in the words before each word.
+    before: [u16; WORDS],
+}
+
+impl Ranking {
+    /// Numbers the named ids of a page from `first` on; gives the number after the last.
+    pub(super) fn new(page: &Page, first: usize) -> (Self, usize) {
+        let mut count = 0;
+        let before = page.named.map(|word| {
+            let before = count;
+            count += u16::try_from(word.count_ones()).expect("at most 64");
+            before
+        });
+        (Self { first, before }, first + usize::from(count))
+    }
+
+    pub(super) fn number(&self, page: &Page, place: u64) -> usize {
+        let (word, mask) = Page::locate(place);
+        let below = (page.named[word] & (mask - 1)).count_ones();
+        self.first + usize::from(self.before[word]) + usize::try_from(below).expect("at most 63")
+    }
+}
+

@@ -1,0 +1,157 @@
+use super::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Name(u64),
+    Decide(u64),
+}
+
+fn id() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        0..40_u64,
+        500..530_u64,
+        (0..6_u64).prop_map(|far| far << 40),
+        (0..4_u64).prop_map(|far| far << 20),
+        u64::MAX - 20..=u64::MAX
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![id().prop_map(Step::Name), id().prop_map(Step::Decide)]
+}
+
+proptest! {
+    #[test]
+    fn the_set_agrees_with_plain_sets(steps in prop::collection::vec(step(), 1..200)) {
+        let mut ids = TxIds::default();
+        let (mut decided, mut named) = (BTreeSet::new(), BTreeSet::new());
+        for step in steps {
+            match step {
+                Step::Name(tx) => {
+                    ids.name(tx);
+                    named.insert(tx);
+                }
+                Step::Decide(tx) => {
+                    let expected = Decision {
+                        is_first: decided.insert(tx),
+                        is_named: named.contains(&tx),
+                    };
+                    prop_assert_eq!(ids.decide(tx), expected);
+                }
+            }
+            for tx in &named {
+                prop_assert!(ids.is_named(*tx));
+            }
+        }
+        for tx in &decided {
+            prop_assert_eq!(ids.is_named(*tx), named.contains(tx));
+        }
+    }
+}
+
+proptest! {
+    /// Whether an id has a page of its own when it is first asked for, gets one later or never.
+    #[test]
+    fn every_named_id_has_one_number_of_its_own(
+        named in prop::collection::btree_set(id(), 1..40),
+        asked in prop::collection::vec(id(), 1..80),
+        decided in prop::collection::vec(id(), 80),
+    ) {
+        let mut ids = TxIds::default();
+        for &tx in &named {
+            ids.name(tx);
+        }
+        let mut numbers = BTreeMap::new();
+        for (&tx, &other) in asked.iter().chain(&named).zip(decided.iter().cycle()) {
+            let number = ids.number(tx);
+            prop_assert_eq!(number.is_some(), named.contains(&tx));
+            if let Some(number) = number {
+                prop_assert_eq!(*numbers.entry(tx).or_insert(number), number);
+            }
+            ids.decide(other);
+        }
+        let distinct: BTreeSet<_> = numbers.values().collect();
+        prop_assert_eq!(distinct.len(), named.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn rows_decided_together_are_decided_as_one_by_one(
+        named in prop::collection::vec(id(), 0..40),
+        rows in prop::collection::vec((any::<bool>(), id()), 0..300),
+    ) {
+        let (mut together, mut singly) = (TxIds::default(), TxIds::default());
+        for &tx in &named {
+            together.name(tx);
+            singly.name(tx);
+        }
+        for rows in rows.chunks(64) {
+            let mut expected = Decisions::default();
+            for (at, &(_, tx)) in rows.iter().enumerate().filter(|(_, row)| row.0) {
+                let Decision { is_first, is_named } = singly.decide(tx);
+                expected.duplicate |= u64::from(!is_first) << at;
+                expected.named |= u64::from(is_first & is_named) << at;
+            }
+            prop_assert_eq!(together.decide_all(rows.iter().copied()), expected);
+        }
+    }
+}
+
+#[test]
+fn numbers_are_dense_where_the_ids_are() {
+    let mut ids = TxIds::default();
+    for tx in (0..10_000).step_by(3) {
+        ids.name(tx);
+    }
+    let numbers: BTreeSet<_> = (0..10_000).filter_map(|tx| ids.number(tx)).collect();
+    assert_eq!(numbers.into_iter().collect::<Vec<_>>(), (0..3334).collect::<Vec<_>>());
+}
+
+/// Bytes that the set has taken from the allocator, at least.
+fn held_bytes(ids: &TxIds) -> usize {
+    ids.directory.held_bytes() + ids.pages.capacity() * size_of::<Page>()
+}
+
+#[test]
+fn ids_spread_over_pages_take_at_most_64_bytes_each() {
+    for (per_page, first) in (1..=8_u64).flat_map(|it| [(it, 0), (it, 1 << 30)]) {
+        let mut ids = TxIds::default();
+        let mut count = 0;
+        for page in first..first + 65_536 / per_page {
+            for place in 0..per_page {
+                assert!(ids.decide(page * PAGE_IDS + place * 7).is_first);
+                count += 1;
+            }
+        }
+        let each = held_bytes(&ids) / count;
+        assert!(each <= 64, "{per_page} ids per page take {each} bytes each");
+    }
+}
+
+#[test]
+fn pages_move_to_the_table_when_it_reaches_them() {
+    let mut ids = TxIds::default();
+    // From both ends of a range that only all of them together are enough for.
+    let pages = 4 * u64::try_from(Directory::SMALL).unwrap();
+    for page in (0..pages / 2).flat_map(|page| [pages - 1 - page, page]) {
+        assert!(ids.decide(page * PAGE_IDS).is_first);
+    }
+    assert_eq!(ids.directory.far_count(), 0);
+    assert!((0..pages).all(|page| !ids.decide(page * PAGE_IDS).is_first));
+}
+
+#[test]
+fn ascending_ids_take_two_bits_each() {
+    let mut ids = TxIds::default();
+    for tx in 0..1_000_000 {
+        assert!(ids.decide(tx).is_first);
+    }
+    assert!(held_bytes(&ids) < 1_000_000);
+    let twice: BTreeMap<u64, bool> =
+        [0, 511, 512, 999_999].map(|tx| (tx, ids.decide(tx).is_first)).into();
+    assert!(twice.values().all(|&is_first| !is_first));
+}
