@@ -102,10 +102,8 @@ fn scout_part(
 
 /// Adds gathered ids to the set: each takes memory once, however often it is named.
 fn add(named: &mut Vec<u64>, ids: &Mutex<TxIds>) {
-    let mut ids = ids.lock();
-    for tx in named.drain(..) {
-        ids.name(tx);
-    }
+    ids.lock().name_all(named);
+    named.clear();
 }
 
 /// Adds every transaction that a row of a block refers to.

@@ -6,7 +6,7 @@ use crate::prefetch::prefetch;
 
 /// The entries of pages by their numbers: those of small numbers in a table, all others hashed.
 ///
-/// The table grows with the entries, as the array part of a Lua table does, to at most 32 bytes for
+/// The table grows with its entries, as the array part of a Lua table does, to at most 48 bytes for
 /// each of them: ascending ids need no hashing, and scattered ids make no large table.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
@@ -60,8 +60,7 @@ impl Directory {
 
     /// Makes the table reach a place, if there are enough entries for that.
     fn grow(&mut self, place: usize) -> bool {
-        let count = self.near_count + self.far.count();
-        if place >= Self::SMALL.max(2 * count) {
+        if place >= Self::SMALL.max(3 * self.near_count) {
             return false;
         }
         self.near.resize((place + 1).next_power_of_two(), Entry::EMPTY);

@@ -1,12 +1,12 @@
 //! Directory entries whose pages lie far apart: a hash table that can be fetched ahead.
 //!
-//! Open addressing with linear probing, so that the place of an entry is known without a read, and
-//! one line of cache holds what a look-up reads. The hash is seeded: ids crafted to collide in one
+//! Open addressing with linear probing: the place of an entry is known without a read, and one or
+//! two lines of cache hold what a look-up reads. The hash is seeded: ids crafted to collide in one
 //! run do not in the next. The upper bits of a hash are the place, so that a table that doubles is
-//! read and written in order, in the same memory.
+//! read and written in order, within the same memory.
 
 use std::hash::BuildHasher;
-use std::mem::take;
+use std::mem::{replace, take};
 
 use foldhash::fast::RandomState;
 
@@ -18,8 +18,10 @@ use crate::prefetch::prefetch;
 pub(super) struct FarEntries {
     /// As many as a power of two, or none.
     slots: Vec<Slot>,
-    /// The slots that are not empty.
+    /// The slots that hold an entry.
     count: usize,
+    /// The slots that are not empty: they hold an entry, or did.
+    used: usize,
     /// How many bits of a hash are no part of a place.
     shift: u32,
     hasher: RandomState,
@@ -32,13 +34,22 @@ struct Slot {
     entry: Entry,
 }
 
-const _: () = assert!(size_of::<Slot>() == 16);
+/// The slots in a line of cache.
+const LINE_SLOTS: usize = 4;
+
+const _: () = assert!(size_of::<Slot>() * LINE_SLOTS == 64);
 
 impl Slot {
     const EMPTY: Self = Self { number: 0, entry: Entry::EMPTY };
+    /// The entry has been taken out; probing goes on. No page has this number.
+    const TAKEN: Self = Self { number: u64::MAX, entry: Entry::NONE };
 
     fn is_empty(&self) -> bool {
         self.entry == Entry::EMPTY
+    }
+
+    fn holds_entry(&self) -> bool {
+        !self.is_empty() && self.number != Self::TAKEN.number
     }
 }
 
@@ -56,11 +67,14 @@ impl FarEntries {
         self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Fetches what a look-up of `number` will read.
+    /// Fetches what a look-up of `number` will read: two lines, which is enough for almost all.
     #[inline]
     pub(super) fn prefetch(&self, number: u64) {
-        if let Some(slot) = self.slots.get(self.home(number)) {
-            prefetch(slot);
+        let home = self.home(number);
+        for place in [home, home.saturating_add(LINE_SLOTS)] {
+            if let Some(slot) = self.slots.get(place) {
+                prefetch(slot);
+            }
         }
     }
 
@@ -82,7 +96,7 @@ impl FarEntries {
     /// Gives an entry that will not be left empty.
     #[inline]
     pub(super) fn entry(&mut self, number: u64) -> &mut Entry {
-        if !Self::is_roomy(self.count + 1, self.slots.len()) {
+        if !Self::is_roomy(self.used + 1, self.slots.len()) {
             self.double();
         }
         let place = self.find(number);
@@ -90,34 +104,44 @@ impl FarEntries {
         if slot.is_empty() {
             slot.number = number;
             self.count += 1;
+            self.used += 1;
         }
         &mut slot.entry
     }
 
     /// Takes out the entries that `take_one` takes.
     pub(super) fn take_if(&mut self, mut take_one: impl FnMut(u64, Entry) -> bool) {
-        let mut slots = take(&mut self.slots);
-        for slot in slots.iter_mut().filter(|slot| !slot.is_empty()) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.holds_entry()) {
             if take_one(slot.number, slot.entry) {
-                *slot = Slot::EMPTY;
+                *slot = Slot::TAKEN;
                 self.count -= 1;
             }
         }
-        // A table of the right size from the start: the entries come in the order of their hashes,
-        // which would crowd the front of one that grows.
+        // Not for every few, as all others move.
+        if self.count < self.used - self.used / 8 {
+            self.shrink();
+        }
+    }
+
+    /// Moves the entries to a table of the right size. It has it from the start, since the entries
+    /// come in the order of their hashes and would crowd the front of one that grows.
+    fn shrink(&mut self) {
+        let slots = take(&mut self.slots);
         let mut size = if self.count == 0 { 0 } else { Self::SMALLEST };
         while !Self::is_roomy(self.count, size) {
             size *= 2;
         }
         self.resize(size);
-        for slot in slots.into_iter().filter(|slot| !slot.is_empty()) {
+        self.used = self.count;
+        for slot in slots.into_iter().filter(Slot::holds_entry) {
             self.settle(slot);
         }
     }
 
-    /// Tells whether a table is large enough: three quarters may be in use.
+    /// Tells whether a table is large enough. Five eighths may be in use: more would make probing
+    /// read further than what was fetched, fewer would take more than 64 bytes an entry.
     fn is_roomy(count: usize, slots: usize) -> bool {
-        count * 4 <= slots * 3
+        count * 8 <= slots * 5
     }
 
     /// The slot that a number is looked for first; beyond the end of an empty table.
@@ -141,7 +165,7 @@ impl FarEntries {
         }
     }
 
-    /// Sets the number of slots, which are a power of two or none.
+    /// Adds empty slots up to `size`, which is a power of two or none.
     fn resize(&mut self, size: usize) {
         self.slots.reserve_exact(size - self.slots.len());
         self.slots.resize(size, Slot::EMPTY);
@@ -159,14 +183,16 @@ impl FarEntries {
     fn double(&mut self) {
         let before = self.slots.len();
         self.resize((2 * before).max(Self::SMALLEST));
+        self.used = self.count;
         let mut others = Vec::new();
         // From the last on, so that the slots in which entries settle have been emptied.
         for at in (0..before).rev() {
-            let slot = std::mem::replace(&mut self.slots[at], Slot::EMPTY);
-            if !slot.is_empty() && !self.settle_from(at, slot) {
+            let slot = replace(&mut self.slots[at], Slot::EMPTY);
+            if slot.holds_entry() && !self.settle_from(at, slot) {
                 others.push(slot);
             }
         }
+        // Those that passed the end, and those that have moved by less than their probing had.
         for slot in others {
             self.settle(slot);
         }
@@ -180,5 +206,145 @@ impl FarEntries {
         }
         let place = self.slots[home..].iter_mut().find(|slot| slot.is_empty());
         place.map(|place| *place = slot).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::page::PAGE_IDS;
+    use super::*;
+
+    /// The largest number of a page.
+    const LAST: u64 = u64::MAX / PAGE_IDS;
+
+    /// An entry that can be told from others.
+    fn entry(mark: u64) -> Entry {
+        let mut entry = Entry::EMPTY;
+        entry.set(mark % 512, Entry::DECIDED);
+        entry
+    }
+
+    fn insert(far: &mut FarEntries, number: u64, mark: u64) {
+        *far.entry(number) = entry(mark);
+    }
+
+    /// What is in the table, by asking it for each of these numbers.
+    fn found(far: &mut FarEntries, numbers: &[u64]) -> Vec<Entry> {
+        numbers
+            .iter()
+            .map(|&number| {
+                let entry = far.get(number);
+                assert_eq!(far.get_mut(number).map_or(Entry::EMPTY, |entry| *entry), entry);
+                entry
+            })
+            .collect()
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Insert(u64, u64),
+        TakeBelow(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let number = prop_oneof![
+            0..200_u64,
+            (0..200_u64).prop_map(|number| number << 40),
+            LAST - 50..=LAST,
+            0..=LAST
+        ];
+        prop_oneof![
+            60 => (number.clone(), 0..512_u64).prop_map(|(number, mark)| Step::Insert(number, mark)),
+            1 => number.prop_map(Step::TakeBelow)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_agrees_with_a_plain_map(steps in prop::collection::vec(step(), 1..500)) {
+            let (mut far, mut plain) = (FarEntries::default(), BTreeMap::new());
+            let mut numbers = vec![0, LAST];
+            for step in steps {
+                match step {
+                    Step::Insert(number, mark) => {
+                        insert(&mut far, number, mark);
+                        plain.insert(number, entry(mark));
+                        numbers.push(number);
+                    }
+                    Step::TakeBelow(limit) => {
+                        let mut taken = BTreeMap::new();
+                        far.take_if(|number, entry| {
+                            number < limit && taken.insert(number, entry).is_none()
+                        });
+                        let kept = plain.split_off(&limit);
+                        prop_assert_eq!(taken, replace(&mut plain, kept));
+                    }
+                }
+                prop_assert_eq!(far.count(), plain.len());
+            }
+            let expected: Vec<_> = numbers
+                .iter()
+                .map(|number| plain.get(number).copied().unwrap_or(Entry::EMPTY))
+                .collect();
+            prop_assert_eq!(found(&mut far, &numbers), expected);
+        }
+    }
+
+    /// Numbers that are looked for last in a table of the smallest size.
+    fn numbers_of_the_end(far: &mut FarEntries, count: usize) -> Vec<u64> {
+        insert(far, 0, 0);
+        let last = FarEntries::SMALLEST - 2;
+        (1..).filter(|&number| far.home(number) >= last).take(count).collect()
+    }
+
+    #[test]
+    fn probing_goes_on_at_the_front_and_growth_keeps_what_it_finds_there() {
+        for taken in [0, 1, 20] {
+            let mut far = FarEntries::default();
+            let numbers = numbers_of_the_end(&mut far, 500);
+            for (at, &number) in numbers.iter().enumerate() {
+                insert(&mut far, number, number);
+                let there = found(&mut far, &numbers[..=at]);
+                assert!(there.iter().zip(&numbers).all(|(it, &number)| *it == entry(number)));
+                assert_eq!(far.get(numbers[(at + 1) % 500]) == Entry::EMPTY, at < 499);
+            }
+            assert_eq!((far.count(), far.slots.len()), (501, 1024));
+            far.take_if(|number, _| !numbers[..taken].contains(&number));
+            assert_eq!(far.count(), taken);
+            assert_eq!(far.slots.len(), if taken == 0 { 0 } else { FarEntries::SMALLEST });
+            let there = found(&mut far, &numbers);
+            assert!(there[..taken].iter().zip(&numbers).all(|(it, &number)| *it == entry(number)));
+            assert!(there[taken..].iter().all(|entry| *entry == Entry::EMPTY));
+        }
+    }
+
+    #[test]
+    fn crafted_numbers_are_found_about_where_they_are_looked_for_first() {
+        // The last two undo multiplication by a well-known constant, and by ones of few bits.
+        let orders: [fn(u64) -> u64; 6] = [
+            |it| it,
+            |it| it << 31,
+            |it| it << 40,
+            u64::reverse_bits,
+            |it| it.wrapping_mul(0xf1de_83e1_9937_733d),
+            |it| it.wrapping_mul(0xffff_ffff_0000_0001),
+        ];
+        for order in orders {
+            let mut far = FarEntries::default();
+            for number in 0..20_000 {
+                insert(&mut far, order(number), number);
+            }
+            let probes = |number| {
+                let number = order(number);
+                (far.find(number) + far.slots.len() - far.home(number)) % far.slots.len()
+            };
+            let total: usize = (0..20_000).map(probes).sum();
+            // With a random hash it is one slot on average.
+            assert!(total < 20 * 20_000, "{total}");
+        }
     }
 }

@@ -117,6 +117,17 @@ impl TxIds {
         self.set(tx, Entry::NAMED);
     }
 
+    /// Notes that some row refers to each of these transactions, as [`TxIds::name`] does, fetching
+    /// ahead what some of them need.
+    pub fn name_all(&mut self, ids: &[u64]) {
+        for ids in ids.chunks(Self::AHEAD) {
+            self.prefetch(ids.iter().copied());
+            for &tx in ids {
+                self.name(tx);
+            }
+        }
+    }
+
     /// Decides the id `tx`: the first call for an id is the first, every later one is not.
     #[inline]
     pub fn decide(&mut self, tx: u64) -> Decision {
@@ -161,6 +172,8 @@ impl TxIds {
         decisions
     }
 
+    /// Ids that are fetched at once.
+    const AHEAD: usize = 64;
     /// From so many turns to another page in 64 rows on, fetching ahead is worth its time.
     const MANY_TURNS: u32 = 8;
 

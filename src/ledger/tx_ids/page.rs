@@ -84,4 +84,3 @@ impl Ranking {
         self.first + usize::from(self.before[word]) + usize::try_from(below).expect("at most 63")
     }
 }
-

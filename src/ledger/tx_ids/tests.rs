@@ -15,6 +15,7 @@ fn id() -> impl Strategy<Value = u64> {
         500..530_u64,
         (0..6_u64).prop_map(|far| far << 40),
         (0..4_u64).prop_map(|far| far << 20),
+        (1..4_u64, 0..5_u64).prop_map(|(far, place)| (far << 30) + place * 100),
         u64::MAX - 20..=u64::MAX
     ]
 }
@@ -102,6 +103,37 @@ proptest! {
 }
 
 #[test]
+fn scattered_ids_agree_with_a_plain_set_and_keep_their_numbers_while_it_grows() {
+    const ROWS: u64 = 30_000;
+    // Every id comes twice, the second time some thousand rows later.
+    let id = |row: u64| (row % (ROWS - 7_000)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let named: BTreeSet<u64> = (0..ROWS).step_by(5).map(id).collect();
+    let mut ids = TxIds::default();
+    ids.name_all(&named.iter().copied().collect::<Vec<_>>());
+    let mut decided = BTreeSet::new();
+    let mut numbers = BTreeMap::new();
+    let rows: Vec<_> = (0..ROWS).map(|row| (row % 3 != 0, id(row))).collect();
+    for rows in rows.chunks(64) {
+        let mut expected = Decisions::default();
+        for (at, &(_, tx)) in rows.iter().enumerate().filter(|(_, row)| row.0) {
+            let is_first = decided.insert(tx);
+            expected.duplicate |= u64::from(!is_first) << at;
+            expected.named |= u64::from(is_first && named.contains(&tx)) << at;
+        }
+        assert_eq!(ids.decide_all(rows.iter().copied()), expected);
+        for &(_, tx) in rows {
+            let number = ids.number(tx);
+            assert_eq!(number.is_some(), named.contains(&tx));
+            if let Some(number) = number {
+                assert_eq!(*numbers.entry(tx).or_insert(number), number);
+            }
+        }
+    }
+    let distinct: BTreeSet<_> = numbers.values().copied().collect();
+    assert_eq!(distinct.into_iter().collect::<Vec<_>>(), (0..named.len()).collect::<Vec<_>>());
+}
+
+#[test]
 fn numbers_are_dense_where_the_ids_are() {
     let mut ids = TxIds::default();
     for tx in (0..10_000).step_by(3) {
@@ -129,6 +161,19 @@ fn ids_spread_over_pages_take_at_most_64_bytes_each() {
         }
         let each = held_bytes(&ids) / count;
         assert!(each <= 64, "{per_page} ids per page take {each} bytes each");
+    }
+}
+
+#[test]
+fn ids_that_are_near_and_far_take_at_most_64_bytes_each() {
+    // Far ones fill their table just beyond a growth; then one after another comes near.
+    for near in [1, 1_000, 20_000, 41_000] {
+        let mut ids = TxIds::default();
+        for page in (0..41_000).rev().chain(0..near) {
+            ids.decide(page * PAGE_IDS);
+        }
+        let each = held_bytes(&ids) / 41_000;
+        assert!(each <= 64, "{near} of 41,000 near: {each} bytes each");
     }
 }
 
