@@ -2,7 +2,6 @@
 
 use super::entry::Entry;
 use super::far::FarEntries;
-use crate::prefetch::prefetch;
 
 /// The entries of pages by their numbers: those of small numbers in a table, all others hashed.
 ///
@@ -49,12 +48,11 @@ impl Directory {
         entry
     }
 
-    /// Fetches what the other methods will read for a number.
+    /// Fetches what the other methods will read for a number; the table is small and needs none.
     #[inline]
     pub(super) fn prefetch(&self, number: u64) {
-        match usize::try_from(number).ok().and_then(|place| self.near.get(place)) {
-            Some(entry) => prefetch(entry),
-            None => self.far.prefetch(number),
+        if usize::try_from(number).map_or(true, |place| place >= self.near.len()) {
+            self.far.prefetch(number);
         }
     }
 
