@@ -21,10 +21,13 @@ impl Directory {
 
     #[inline]
     pub(super) fn get(&self, number: u64) -> Entry {
-        match usize::try_from(number).ok().and_then(|place| self.near.get(place)) {
-            Some(&entry) => entry,
-            None => self.far.get(number),
-        }
+        self.near(number).unwrap_or_else(|| self.far.get(number))
+    }
+
+    /// Gives the entry of a number that the table reaches.
+    #[inline]
+    pub(super) fn near(&self, number: u64) -> Option<Entry> {
+        self.near.get(usize::try_from(number).ok()?).copied()
     }
 
     /// Gives the entry of a number, if it is not empty.

@@ -189,10 +189,12 @@ impl TxIds {
     #[inline]
     fn open(&mut self, tx: u64) -> Opened {
         let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
-        if self.recent.number != number
-            && let Some(before) = self.turn_to(number, place, Entry::DECIDED)
-        {
-            return Opened::Decided(Decision::of(before));
+        if self.recent.number != number {
+            if let Some(index) = self.directory.near(number).and_then(Entry::page) {
+                self.recent = Recent { number, index };
+            } else if let Some(before) = self.turn_to(number, place, Entry::DECIDED) {
+                return Opened::Decided(Decision::of(before));
+            }
         }
         let page = &self.pages[self.recent.index];
         let (word, _) = Page::locate(place);
