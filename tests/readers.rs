@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use millrace::account::Account;
 use millrace::generate::{Plan, Workload};
 use millrace::input::Io;
+use millrace::ledger::SortedAccounts;
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
 use millrace::{Config, Input, Interrupt, Recall, RunError, Sinks, Threads, run};
 
@@ -28,7 +28,7 @@ fn config(readers: usize, block_bytes: usize) -> Config {
 /// What a run gives: accounts, rejects, and a summary that leaves out the time it took.
 #[derive(Debug, PartialEq)]
 struct Found {
-    accounts: Vec<(u64, Account)>,
+    accounts: SortedAccounts,
     rejects: Vec<u8>,
     summary: String,
 }
