@@ -120,6 +120,8 @@ impl Comparison {
         let path = self.path(name);
         let mut file = File::create(&path).expect("the folder takes files");
         Plan::new(workload, rows).write_to(&mut file).expect("the disk has room");
+        // Or the disk would still be at it while the runs sync their outputs.
+        file.sync_all().expect("the disk has room");
         path
     }
 
@@ -291,7 +293,7 @@ impl Comparison {
                 let (client, tx) = (order(index % 65_536), order(index));
                 writeln!(file, "deposit,{client},{tx},1.5").expect("the disk has room");
             }
-            file.flush().expect("the disk has room");
+            file.into_inner().expect("the disk has room").sync_all().expect("the disk has room");
             path
         });
         let times = self.medians(paths.iter().map(|path| self.millrace(path, &[])).collect());

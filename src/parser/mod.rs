@@ -210,14 +210,37 @@ impl Iterator for Rows<'_, '_> {
         if self.given == self.run.rows().len() && !self.read_run() {
             return self.next_odd();
         }
-        let plain = &self.run.rows()[self.given];
-        let offset_bytes = self.block.offset_bytes + u64::from(plain.offset);
-        let transaction = plain.transaction();
-        let row = Row { transaction, line: self.line, offset_bytes, amount_ignored: false };
+        let row = plain_row(&self.run.rows()[self.given], self.block.offset_bytes, self.line);
         self.given += 1;
         self.line += 1;
         Some(Ok(row))
     }
+
+    /// As [`Iterator::fold`]; quicker than a loop over [`Iterator::next`].
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, init: B, mut fold: F) -> B {
+        let block_offset = self.block.offset_bytes;
+        let mut folded = init;
+        loop {
+            let first_line = self.line;
+            match self.next_run() {
+                Some(Next::Plain(rows)) => {
+                    for (line, row) in (first_line..).zip(rows) {
+                        folded = fold(folded, Ok(plain_row(row, block_offset, line)));
+                    }
+                }
+                Some(Next::Odd(row)) => folded = fold(folded, row),
+                None => return folded,
+            }
+        }
+    }
+}
+
+/// Gives a plain row of a block as a row.
+#[inline]
+fn plain_row(plain: &PlainRow, block_offset: u64, line: u64) -> Row {
+    let offset_bytes = block_offset + u64::from(plain.offset);
+    Row { transaction: plain.transaction(), line, offset_bytes, amount_ignored: false }
 }
 
 /// Tells whether the fast path may be tried: on the plain layout, and within the 4 GiB that places

@@ -281,6 +281,25 @@ proptest! {
     }
 
     #[test]
+    fn the_rest_of_the_rows_can_be_folded(
+        bytes in prop_oneof![2 => near_rows(), 1 => any_bytes()],
+        layout in any_layout(),
+        taken in 0..70_usize,
+    ) {
+        let mut rows = Rows::new(Block { bytes: &bytes, offset_bytes: 7, line: 3 }, &layout);
+        let mut one_by_one = rows.clone();
+        rows.by_ref().take(taken).for_each(drop);
+        let mut folded: Vec<_> = Vec::new();
+        rows.for_each(|row| folded.push(row));
+        one_by_one.by_ref().take(taken).for_each(drop);
+        let mut expected = Vec::new();
+        while let Some(row) = one_by_one.next() {
+            expected.push(row);
+        }
+        prop_assert_eq!(folded, expected);
+    }
+
+    #[test]
     fn blocks_say_the_same_as_the_whole(
         bytes in prop_oneof![2 => near_rows(), 1 => any_bytes()],
         layout in any_layout(),
