@@ -287,13 +287,7 @@ impl Comparison {
         ];
         let paths = orders.map(|(name, order)| {
             let path = self.path(name);
-            let mut file = BufWriter::new(File::create(&path).expect("the folder takes files"));
-            writeln!(file, "type,client,tx,amount").expect("the disk has room");
-            for index in 0..rows {
-                let (client, tx) = (order(index % 65_536), order(index));
-                writeln!(file, "deposit,{client},{tx},1.5").expect("the disk has room");
-            }
-            file.into_inner().expect("the disk has room").sync_all().expect("the disk has room");
+            Self::write_rows(&path, rows, |index| (order(index % 65_536), order(index)));
             path
         });
         let times = self.medians(paths.iter().map(|path| self.millrace(path, &[])).collect());
@@ -322,26 +316,49 @@ impl Comparison {
         }
     }
 
-    /// The cost per row of files of different sizes.
+    /// The cost per row of files of different sizes, as a whole and for each row that is added to a
+    /// first one of every client: what starting, opening the accounts, writing and syncing them
+    /// takes does not grow with the rows.
     fn sizes(&mut self) {
         if !self.options.is_large {
             return;
         }
+        let clients = self.path("clients.csv");
+        Self::write_rows(&clients, 65_535, |index| (index, index));
         let sizes = [1_000_000, 10_000_000, 100_000_000];
-        let paths = sizes.map(|rows| self.file(Workload::Uniform, rows, &format!("{rows}.csv")));
-        let rounds = std::mem::replace(&mut self.options.rounds, 3);
+        let mut paths = vec![clients];
+        paths.extend(sizes.map(|rows| self.file(Workload::Uniform, rows, &format!("{rows}.csv"))));
+        let rounds = std::mem::replace(&mut self.options.rounds, 5);
         let times = self.medians(paths.iter().map(|path| self.millrace(path, &[])).collect());
         self.options.rounds = rounds;
-        let costs: Vec<_> =
-            times.iter().zip(sizes).map(|(time, rows)| time / as_float(rows) * 1e9).collect();
-        let most = costs.iter().copied().fold(0.0, f64::max);
-        let least = costs.iter().copied().fold(f64::MAX, f64::min);
-        let all: Vec<_> = costs.iter().map(|cost| format!("{cost:.1}")).collect();
-        self.show("ns per row at 1, 10, 100 M rows", all.join(", "));
-        self.at_most("largest to smallest of these", most / least, "1.15", "1.05");
+        let whole: Vec<_> =
+            times[1..].iter().zip(sizes).map(|(time, rows)| time / as_float(rows) * 1e9).collect();
+        let added: Vec<_> = times[1..]
+            .iter()
+            .zip(sizes)
+            .map(|(time, rows)| (time - times[0]) / as_float(rows - 65_535) * 1e9)
+            .collect();
+        for (costs, what) in [(whole, "row"), (added, "row after the first of each client")] {
+            let most = costs.iter().copied().fold(0.0, f64::max);
+            let least = costs.iter().copied().fold(f64::MAX, f64::min);
+            let all: Vec<_> = costs.iter().map(|cost| format!("{cost:.1}")).collect();
+            self.show(format!("ns per {what}, at 1, 10, 100 M rows"), all.join(", "));
+            self.at_most("largest to smallest of these", most / least, "1.15", "1.05");
+        }
         for path in paths {
             fs::remove_file(path).expect("it was written");
         }
+    }
+
+    /// Writes deposits whose clients and ids are those of their places, from 0.
+    fn write_rows(path: &Path, rows: u64, ids: impl Fn(u64) -> (u64, u64)) {
+        let mut file = BufWriter::new(File::create(path).expect("the folder takes files"));
+        writeln!(file, "type,client,tx,amount").expect("the disk has room");
+        for index in 0..rows {
+            let (client, tx) = ids(index);
+            writeln!(file, "deposit,{client},{tx},1.5").expect("the disk has room");
+        }
+        file.into_inner().expect("the disk has room").sync_all().expect("the disk has room");
     }
 
     /// Instructions per row, start-up subtracted, where valgrind is installed.

@@ -4,6 +4,7 @@
 //! puts it, and a log line says so.
 
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 /// Whether the threads of a pipeline are pinned to cores.
@@ -22,8 +23,11 @@ pub enum Pin {
 }
 
 /// Tells how many cores this process may use: those of its cpuset, within its quota, at least 1.
+///
+/// Asked once: the system looks into half a dozen files for the answer.
 pub fn usable_cores() -> usize {
-    available_parallelism().map_or(1, NonZero::get)
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().map_or(1, NonZero::get))
 }
 
 /// The cores that the threads of a pipeline are pinned to; none when they are not.

@@ -292,10 +292,8 @@ proptest! {
         let mut folded: Vec<_> = Vec::new();
         rows.for_each(|row| folded.push(row));
         one_by_one.by_ref().take(taken).for_each(drop);
-        let mut expected = Vec::new();
-        while let Some(row) = one_by_one.next() {
-            expected.push(row);
-        }
+        // With another iterator between, the rows are taken one by one.
+        let expected: Vec<_> = std::iter::from_fn(|| one_by_one.next()).collect();
         prop_assert_eq!(folded, expected);
     }
 
