@@ -237,6 +237,9 @@ impl Comparison {
             let place = Workload::ALL.iter().position(|&it| it == wanted).expect("it is there");
             times[place]
         };
+        for (workload, time) in Workload::ALL.into_iter().zip(&times) {
+            self.show(format!("`{workload}`, all cores"), rate(rows, *time));
+        }
         for (workload, must, aim) in [
             (Workload::DisputeHeavy, "3", "2"),
             (Workload::RandomIds, "3", "2"),

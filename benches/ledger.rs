@@ -3,6 +3,7 @@
 //! `cargo bench --bench ledger`. Throughput is in transactions, or in ids.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -78,5 +79,12 @@ fn bench_ids(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench_ledger, bench_ids);
+criterion_group! {
+    name = benches;
+    // Short, so that all benches together take a few minutes.
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
+    targets = bench_ledger, bench_ids
+}
 criterion_main!(benches);

@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::io;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -71,5 +72,12 @@ fn check_text(closed: &Closed) {
     assert!(read_back.iter().map(|row| (row.client, row.account)).eq(closed.accounts.iter()));
 }
 
-criterion_group!(benches, bench_output);
+criterion_group! {
+    name = benches;
+    // Short, so that all benches together take a few minutes.
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
+    targets = bench_output
+}
 criterion_main!(benches);

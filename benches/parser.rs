@@ -3,6 +3,7 @@
 //! `cargo bench --bench parser`. Throughput is in bytes of input.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -87,5 +88,12 @@ fn bench_parser(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, bench_parser);
+criterion_group! {
+    name = benches;
+    // Short, so that all benches together take a few minutes.
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
+    targets = bench_parser
+}
 criterion_main!(benches);

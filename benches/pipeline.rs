@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tempfile::TempDir;
@@ -141,5 +142,12 @@ fn move_empty_pieces() {
     assert_eq!(u64::try_from(finished.reader), Ok(blocks));
 }
 
-criterion_group!(benches, bench_workloads, bench_setups);
+criterion_group! {
+    name = benches;
+    // Short, so that all benches together take a few minutes.
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
+    targets = bench_workloads, bench_setups
+}
 criterion_main!(benches);

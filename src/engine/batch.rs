@@ -65,9 +65,12 @@ pub(super) struct Refused {
 /// a part of theirs.
 #[inline]
 pub(super) fn route(client: u64, shards: usize) -> usize {
-    if shards == 1 {
-        return 0;
-    }
+    if shards == 1 { 0 } else { route_among(client, shards) }
+}
+
+/// As [`route`], for several shards.
+#[inline]
+pub(super) fn route_among(client: u64, shards: usize) -> usize {
     let mut hasher = fxhash::FxHasher::default();
     hasher.write_u64(client);
     let scaled = u128::from(hasher.finish()) * u128::try_from(shards).expect("a count");

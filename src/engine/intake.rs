@@ -1,7 +1,7 @@
 //! The reader's side: rows in, ids decided in input order, entries out to the workers. The reader
 //! parses the rows itself, or takes those that its helpers have parsed.
 
-use super::batch::{Batch, Entry, Refused, route};
+use super::batch::{Batch, Entry, Refused, route, route_among};
 use super::config::Config;
 use super::count;
 use super::error::RunError;
@@ -216,14 +216,13 @@ impl<'c, 's> Intake<'c, 's> {
                 note(row, key);
             }
             self.make_room(rows.len(), lanes)?;
-            if duplicate == 0 && self.batches.len() == 1 {
-                self.batches[0].entries.extend(rows.iter().copied().map(Entry::of));
+            if duplicate == 0 {
+                self.enter_all(rows);
                 continue;
             }
             for (at, row) in rows.iter().enumerate() {
                 if duplicate >> at & 1 == 0 {
-                    let lane = route(row.client, self.batches.len());
-                    self.batches[lane].entries.push(Entry::of(*row));
+                    self.enter_all(std::slice::from_ref(row));
                 } else {
                     let reason = Reason::Rejected(Rejection::DuplicateTx);
                     self.refuse(row.offset, reason, Some(row.transaction()));
@@ -231,6 +230,19 @@ impl<'c, 's> Intake<'c, 's> {
             }
         }
         Ok(())
+    }
+
+    /// Puts rows into the batches of their workers, which have room for them.
+    #[inline]
+    fn enter_all(&mut self, rows: &[PlainRow]) {
+        if let [batch] = &mut self.batches[..] {
+            batch.entries.extend(rows.iter().copied().map(Entry::of));
+            return;
+        }
+        let shards = self.batches.len();
+        for row in rows {
+            self.batches[route_among(row.client, shards)].entries.push(Entry::of(*row));
+        }
     }
 
     /// Sends every batch that has no room for `rows` more.
