@@ -22,7 +22,7 @@ use millrace::output::balances;
 use millrace::rules::{Locked, Permission, Rules, TxIdSpace};
 use millrace::transaction::{Kind, Transaction};
 
-const CLIENTS: [u64; 4] = [0, 1, 65_535, u64::MAX];
+const CLIENTS: [u64; 4] = [0, 1, 1_000, u64::MAX];
 /// On both sides of the edges between the pages of the id set.
 const IDS: [u64; 8] = [0, 1, 2, 3, 511, 512, u64::MAX - 1, u64::MAX];
 const UNITS: [u64; 8] = [1, 2, 9_999, 10_000, 10_001, 50_000, u64::MAX / 4, u64::MAX >> 1];
