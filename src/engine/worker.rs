@@ -16,7 +16,7 @@ const CHUNK: usize = 128;
 /// Owns one shard.
 pub(super) struct ShardWorker<'s> {
     shard: Shard,
-    /// The accounts of the entries of the current batch.
+    /// The accounts of the entries that were looked up together last.
     slots: Vec<Slot>,
     applied: u64,
     counts: Counts,

@@ -152,7 +152,7 @@ impl Accounts {
 
     /// Opens an account for a client who has none.
     #[inline(never)]
-    fn open(&mut self, client: u64) -> NonZeroU32 {
+    pub(super) fn open(&mut self, client: u64) -> NonZeroU32 {
         self.entries.push(Entry::default());
         let count = u32::try_from(self.entries.len()).ok().filter(|&it| it < Entry::LOCKED);
         let count = count.expect("fewer accounts than 2³¹");

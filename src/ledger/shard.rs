@@ -140,7 +140,7 @@ impl Shard {
         // Most have an account: that is asked first, since nobody can guess what moves money.
         let mut slot = self.accounts.find(posting.client);
         if slot.is_none() && moves_money {
-            slot = Some(self.accounts.find_or_open(posting.client));
+            slot = Some(self.accounts.open(posting.client));
         }
         if let Some(slot) = slot {
             self.accounts.prefetch(slot);
