@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::drive::{Folder, MILLRACE, Ran, finish, run};
 
-const HEADER: &[u8] = b"type,client,tx,amount\n";
+pub(crate) const HEADER: &[u8] = b"type,client,tx,amount\n";
 const GIB: u64 = 1 << 30;
 
 /// Runs the binary with a limit on the memory that it may take besides mapped files; it aborts
@@ -18,7 +18,7 @@ fn run_within(mebibytes: u32, folder: &Folder, args: &str) -> Ran {
 }
 
 /// A file of deposits to client 1 of 1 each, one for every id.
-fn deposits(ids: impl Iterator<Item = u64>) -> Vec<u8> {
+pub(crate) fn deposits(ids: impl Iterator<Item = u64>) -> Vec<u8> {
     let mut file = HEADER.to_vec();
     for id in ids {
         writeln!(file, "deposit,1,{id},1").expect("memory takes bytes");
@@ -204,7 +204,7 @@ fn gzip_bomb(bytes: usize) -> Vec<u8> {
 
 /// A header and one byte again and again: blocks of 4 bytes that stand for 128 KiB each (RFC 8878,
 /// 3.1.1).
-fn zstd_bomb(bytes: u64, byte: u8) -> Vec<u8> {
+pub(crate) fn zstd_bomb(bytes: u64, byte: u8) -> Vec<u8> {
     const BLOCK: u32 = 128 << 10;
     const RAW: u32 = 0;
     const RUN: u32 = 1;

@@ -8,6 +8,7 @@ mod drive;
 mod header;
 mod limits;
 mod load;
+mod memory;
 mod rows;
 mod whole_file;
 
@@ -60,6 +61,7 @@ const COVERED: &[(u32, Where)] = &[
     (17, Test("an_input_replaced_by_rename_is_read_as_it_was")),
     (18, Sample("nul-padding-at-the-end", Some("too_few_fields"))),
     (19, Test("a_bomb_ends_at_the_limit_in_little_memory")),
+    (19, Test("a_bomb_takes_a_few_blocks")),
     // Header
     (21, Test("what_is_no_header_is_refused")),
     (22, Sample("columns-reordered", None)),
@@ -88,12 +90,15 @@ const COVERED: &[(u32, Where)] = &[
     (41, Rows),
     (41, Sample("row-too-long", Some("row_too_long"))),
     (42, Test("a_row_of_64_mebibytes_takes_little_memory")),
+    (42, Test("a_row_without_an_end_takes_a_few_blocks")),
     (43, Rows),
     (44, Rows),
     (45, Rows),
     (46, Rows),
     (47, Rows),
     (48, Test("millions_of_bad_rows_take_little_memory")),
+    (48, Test("bad_rows_take_no_memory_of_their_own")),
+    (48, Test("a_hundred_million_bad_rows_take_no_more")),
     (49, Rows),
     (50, Rows),
     (51, Rows),
@@ -147,15 +152,17 @@ const COVERED: &[(u32, Where)] = &[
     // Hostile load
     (97, Test("ids_crafted_to_collide_are_ids_like_any_other")),
     (98, Test("scattered_ids_take_little_memory")),
+    (98, Test("scattered_ids_take_sixty_four_bytes_each")),
     (99, Test("one_client_alone_is_right_for_any_number_of_workers")),
     (100, Test("clients_of_one_worker_are_right_for_any_number_of_workers")),
     (101, Test("random_ids_are_right_for_any_number_of_workers")),
     (102, Test("as_many_clients_as_rows_are_right_for_any_number_of_workers")),
 ];
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("header.rs"),
     include_str!("limits.rs"),
+    include_str!("memory.rs"),
     include_str!("load.rs"),
     include_str!("rows.rs"),
     include_str!("whole_file.rs"),
