@@ -18,6 +18,7 @@
 
 pub mod account;
 pub mod amount;
+pub mod digest;
 mod engine;
 pub mod generate;
 pub mod input;
@@ -30,10 +31,14 @@ pub mod pipeline;
 mod prefetch;
 pub mod printable;
 pub mod rules;
+pub mod state_root;
 pub mod summary;
 pub mod transaction;
 
-pub use engine::{Config, Progress, Recall, RejectSink, Report, RunError, Sinks, Threads, run};
+pub use engine::{
+    Config, InputReport, LeftOut, Progress, Recall, RejectSink, Report, RunError, Sinks, Threads,
+    run,
+};
 pub use input::Input;
 pub use interrupt::Interrupt;
 

@@ -36,6 +36,13 @@ impl Kind {
         }
     }
 
+    /// Gives its place in [`Kind::ALL`].
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum")]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// Finds the kind with exactly this name, case included.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)

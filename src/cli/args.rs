@@ -11,7 +11,7 @@ use millrace::parser::ExtraColumns;
 use millrace::pipeline::Pin;
 use millrace::printable::Printable;
 use millrace::rules::Rules;
-use millrace::{Config, Recall, Threads};
+use millrace::{Config, LeftOut, Recall, Threads};
 
 use super::generate::GenerateArgs;
 use super::{Exit, Failure};
@@ -94,6 +94,19 @@ pub(super) struct LedgerArgs {
     /// The most bytes that a compressed input may decompress to.
     #[arg(long, value_name = "N", default_value_t = Config::MAX_INPUT_BYTES, help_heading = "Rules")]
     max_input_bytes: u64,
+
+    /// Read the last input only up to this line, the header being line 1: the balances as of a row.
+    #[arg(long, value_name = "LINE", help_heading = "What if")]
+    until: Option<u64>,
+
+    /// Leave out every row of this client, before any rule; may be repeated.
+    #[arg(long, value_name = "CLIENT", help_heading = "What if")]
+    without_client: Vec<u64>,
+
+    /// Leave out every row with this transaction id, disputes of it included, before any rule; may
+    /// be repeated.
+    #[arg(long, value_name = "ID", help_heading = "What if")]
+    without_tx: Vec<u64>,
 
     /// Worker threads, each with a share of the clients [default: cores - 1, at least 1].
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
@@ -243,6 +256,11 @@ impl LedgerArgs {
             extra_columns: extra,
             strict: self.strict,
             expect_rows: self.expect_rows,
+            left_out: LeftOut {
+                clients: self.without_client.iter().copied().collect(),
+                txs: self.without_tx.iter().copied().collect(),
+            },
+            until_line: self.until,
             workers: self.workers,
             readers: self.readers,
             batch_rows: self.batch_rows,

@@ -100,7 +100,7 @@ impl From<RunError> for Failure {
         let exit = match &error {
             RunError::Input(error) => match error {
                 InputError::Open { .. } | InputError::Directory { .. } => Exit::NoInput,
-                InputError::Format { .. } => Exit::Data,
+                InputError::Format { .. } | InputError::TooFewLines { .. } => Exit::Data,
                 InputError::Read { .. }
                 | InputError::Changed { .. }
                 | InputError::TooLarge { .. }

@@ -2,10 +2,11 @@
 
 use std::hash::Hasher;
 
+use crate::amount::Amount;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
 use crate::parser::PlainRow;
-use crate::transaction::Transaction;
+use crate::transaction::{Kind, Transaction};
 
 /// A row on its way to its shard, with its place in the block it came from.
 ///
@@ -24,6 +25,14 @@ impl Entry {
     #[inline]
     pub(super) fn offset(&self) -> u32 {
         self.0.offset
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    pub(super) fn amount(&self) -> Option<Amount> {
+        self.0.amount
     }
 
     /// What the row means, unless its id has made room for a place.

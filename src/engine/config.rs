@@ -1,5 +1,6 @@
 //! How a run is set up, and how it is watched.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +34,30 @@ pub enum Threads {
     Never,
 }
 
-/// How a run is set up. The result of a run depends on `rules`, `extra_columns` and `strict` only.
+/// Rows that are left out before any rule sees them: what the balances would be had they not been
+/// there. They count as rows, but are neither applied nor refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Every well-formed row of these clients.
+    pub clients: BTreeSet<u64>,
+    /// Every well-formed row with one of these transaction ids, whatever it does.
+    pub txs: BTreeSet<u64>,
+}
+
+impl LeftOut {
+    /// Tells whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.txs.is_empty()
+    }
+
+    /// Tells whether a row of this client and id is left out.
+    pub(super) fn has(&self, client: u64, tx: u64) -> bool {
+        self.clients.contains(&client) || self.txs.contains(&tx)
+    }
+}
+
+/// How a run is set up. The result of a run depends on `rules`, `extra_columns`, `strict`, `left_out`
+/// and `until_line` only.
 ///
 /// ```
 /// use millrace::Config;
@@ -52,6 +76,14 @@ pub struct Config {
     pub strict: bool,
     /// How many rows the inputs must have together.
     pub expect_rows: Option<u64>,
+    /// The rows that are left out before any rule sees them.
+    pub left_out: LeftOut,
+    /// The last line that is read of the last input; `None` is its last one.
+    pub until_line: Option<u64>,
+    /// Whether the [control totals](crate::summary::ControlTotals) are computed.
+    pub control_totals: bool,
+    /// Whether the inputs' digests are computed.
+    pub digests: bool,
     /// How many workers, each with a shard of the clients; `None` is one less than the cores.
     pub workers: Option<NonZeroUsize>,
     /// How many threads parse, where there are threads; `None` is one up to four cores, and a
@@ -155,6 +187,10 @@ impl Default for Config {
             extra_columns: ExtraColumns::default(),
             strict: false,
             expect_rows: None,
+            left_out: LeftOut::default(),
+            until_line: None,
+            control_totals: false,
+            digests: false,
             workers: None,
             readers: None,
             batch_rows: Self::BATCH_ROWS,

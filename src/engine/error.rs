@@ -44,6 +44,7 @@ impl From<InputError> for RunError {
             | InputError::Read { .. }
             | InputError::Changed { .. }
             | InputError::TooLarge { .. }
+            | InputError::TooFewLines { .. }
             | InputError::Spool { .. }) => Self::Input(error),
         }
     }

@@ -6,15 +6,15 @@ use super::config::Config;
 use super::count;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
-use super::parsed::{Origin, Parsed, SourceBlocks};
+use super::parsed::{Origin, Parsed, RowSums, SourceBlocks};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
-use crate::ledger::{Decisions, Lookup, Marks, Registry};
+use crate::ledger::{Decisions, Lookup, Marks, Registry, Totals};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::PlainRow;
 use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
-use crate::summary::Counts;
-use crate::transaction::Transaction;
+use crate::summary::{ByKind, ControlTotals, Counts};
+use crate::transaction::{Kind, Transaction};
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -29,6 +29,32 @@ pub(super) struct Tally {
     pub(super) unterminated: Vec<String>,
     /// Rows that refer to a transaction that the scout has not named.
     pub(super) unnamed: u64,
+    /// Well-formed rows that were left out.
+    pub(super) left_out: u64,
+    /// The rows and bytes of each input that has been read to its end.
+    pub(super) inputs: Vec<(u64, u64)>,
+    /// What is computed of all well-formed rows where control totals are wanted.
+    pub(super) sums: RowSums,
+    /// The duplicates by what they do.
+    pub(super) rejected: ByKind,
+}
+
+impl Tally {
+    /// Puts the control totals together from what the workers have found.
+    pub(super) fn control_totals(&self, rejected: ByKind, totals: &Totals) -> ControlTotals {
+        let mut applied = ByKind::default();
+        for (kind, amount) in [
+            (Kind::Deposit, totals.deposited),
+            (Kind::Withdrawal, totals.withdrawn),
+            (Kind::Dispute, totals.disputed),
+            (Kind::Resolve, totals.resolved),
+            (Kind::Chargeback, totals.charged_back),
+        ] {
+            applied.set(kind, self.sums.by_kind[kind.index()] - rejected.rows(kind), amount);
+        }
+        let RowSums { clients, txs, .. } = self.sums;
+        ControlTotals { applied, rejected, client_hash_total: clients, tx_hash_total: txs }
+    }
 }
 
 /// Why the reader ends before the inputs do.
@@ -115,7 +141,7 @@ impl<'c, 's> Intake<'c, 's> {
         let mut supply = SourceBlocks::new(self.sources, self.config.block_bytes());
         let mut parsed = Parsed::default();
         while supply.fill(&mut parsed) {
-            parsed.parse(self.sources, self.config.strict);
+            parsed.parse(self.sources, self.config);
             self.take(&mut parsed, lanes)?;
         }
         Ok(())
@@ -123,9 +149,9 @@ impl<'c, 's> Intake<'c, 's> {
 
     /// Has all sources parsed by helpers and takes their rows in input order.
     fn read_with(&mut self, helpers: Helpers, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        let (sources, strict) = (self.sources, self.config.strict);
-        let supply = SourceBlocks::new(sources, self.config.block_bytes());
-        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, strict);
+        let (sources, config) = (self.sources, self.config);
+        let supply = SourceBlocks::new(sources, config.block_bytes());
+        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, config);
         let reader = |pieces: &mut Pieces<Parsed<'s>>| {
             while let Some(parsed) = pieces.take()? {
                 self.take(parsed, lanes)?;
@@ -160,6 +186,8 @@ impl<'c, 's> Intake<'c, 's> {
                 }
             }
             Origin::End { bytes } => {
+                let rows_before: u64 = self.tally.inputs.iter().map(|(rows, _)| rows).sum();
+                self.tally.inputs.push((self.tally.rows - rows_before, bytes));
                 self.tally.bytes += bytes;
                 self.tally.blank_lines += source.blank_lines;
                 self.line = None;
@@ -179,7 +207,9 @@ impl<'c, 's> Intake<'c, 's> {
         if parsed.is_unterminated {
             self.tally.unterminated.push(self.sources[parsed.source].name.clone());
         }
-        self.tally.rows += count(parsed.rows.len() + parsed.malformed.len());
+        self.tally.rows += count(parsed.rows.len() + parsed.malformed.len()) + parsed.left_out;
+        self.tally.left_out += parsed.left_out;
+        self.tally.sums.add(&parsed.sums);
         self.tally.blank_lines += parsed.blank_lines;
         self.tally.amounts_ignored += parsed.amounts_ignored;
         for &(offset, kind) in &parsed.malformed {
@@ -225,6 +255,7 @@ impl<'c, 's> Intake<'c, 's> {
                     self.enter_all(std::slice::from_ref(row));
                 } else {
                     let reason = Reason::Rejected(Rejection::DuplicateTx);
+                    self.tally.rejected.add(row.kind, row.amount);
                     self.refuse(row.offset, reason, Some(row.transaction()));
                 }
             }

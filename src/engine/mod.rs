@@ -6,6 +6,7 @@
 
 mod batch;
 mod config;
+mod digests;
 mod error;
 mod intake;
 mod merge;
@@ -13,7 +14,7 @@ mod parsed;
 mod scout;
 mod worker;
 
-pub use config::{Config, Progress, Recall, Threads};
+pub use config::{Config, LeftOut, Progress, Recall, Threads};
 pub use error::RunError;
 pub use merge::RejectSink;
 
@@ -22,10 +23,11 @@ use std::panic::resume_unwind;
 use std::thread;
 use std::time::Instant;
 
+use crate::digest::Digested;
 use crate::input::{Input, InputError, Opening, Source};
 use crate::ledger::{Audit, InvariantError, Registry, Shard, SortedAccounts, Totals, audit};
 use crate::pipeline;
-use crate::summary::{Counts, Summary};
+use crate::summary::{ByKind, ControlTotals, Counts, Summary};
 
 use intake::{Halt, Intake, Tally};
 use merge::Merge;
@@ -48,6 +50,25 @@ pub struct Report {
     pub accounts: SortedAccounts,
     /// The counts and sums of the run.
     pub summary: Summary,
+    /// What was read, in the order given.
+    pub inputs: Vec<InputReport>,
+    /// The sums to compare with other books, if they were asked for.
+    pub control_totals: Option<ControlTotals>,
+    /// What is in the accounts together.
+    pub audit: Audit,
+}
+
+/// What was read of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputReport {
+    /// The path as it was given, or another name, as bytes.
+    pub label: Vec<u8>,
+    /// The data rows.
+    pub rows: u64,
+    /// The bytes, once decompressed.
+    pub bytes: u64,
+    /// The bytes and their digest as they are stored, if that was asked for.
+    pub stored: Option<Digested>,
 }
 
 /// Runs `inputs`, one after the other as one stream, through the rules of `config`.
@@ -77,32 +98,39 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
     let start = Instant::now();
     let sources = open(config, inputs)?;
     tracing::info!(inputs = sources.len(), rules = %config.rules, "opened");
-    let (space, shards) = (config.rules.tx_ids, config.shards());
-    let registry = match config.recall {
-        Recall::Named => Registry::of_named(scout::named_ids(&sources, config)?, space, shards),
-        Recall::All => Registry::of_all(space, shards),
+    let body = || {
+        let (space, shards) = (config.rules.tx_ids, config.shards());
+        let registry = match config.recall {
+            Recall::Named => Registry::of_named(scout::named_ids(&sources, config)?, space, shards),
+            Recall::All => Registry::of_all(space, shards),
+        };
+        tracing::debug!(elapsed = ?start.elapsed(), "scouted");
+        process(config, &sources, registry, sinks)
     };
-    tracing::debug!(elapsed = ?start.elapsed(), "scouted");
-    let Processed { tally, workers, reported } = process(config, &sources, registry, sinks)?;
+    let (Processed { tally, workers, reported }, digests) =
+        digests::beside(config, &sources, body)?;
     tracing::debug!(elapsed = ?start.elapsed(), "processed");
     for source in &sources {
         source.check_unchanged()?;
     }
-    let (source_count, worker_count) = (sources.len(), workers.len());
+    let inputs = report_inputs(&sources, &tally, digests);
+    let worker_count = workers.len();
     let joined = beside(config, || drop(sources), || join(workers, &tally, config))?;
-    let Joined { accounts, audit, totals, applied, refused } = joined?;
+    let Joined { accounts, audit, totals, applied, refused, rejected } = joined?;
     check_reported(&refused, reported)?;
     if let Some(expected) = config.expect_rows
         && expected != tally.rows
     {
         return Err(RunError::ExpectedRows { expected, found: tally.rows });
     }
+    let control_totals = config.control_totals.then(|| tally.control_totals(rejected, &totals));
     let summary = Summary {
-        inputs: count(source_count),
+        inputs: count(inputs.len()),
         bytes: tally.bytes,
         rows: tally.rows,
         applied,
         refused,
+        left_out: tally.left_out,
         blank_lines: tally.blank_lines,
         amounts_ignored: tally.amounts_ignored,
         accounts: audit.accounts,
@@ -114,7 +142,20 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
         workers: count(worker_count),
         elapsed: start.elapsed(),
     };
-    Ok(Report { accounts, summary })
+    Ok(Report { accounts, summary, inputs, control_totals, audit })
+}
+
+fn report_inputs(
+    sources: &[Source],
+    tally: &Tally,
+    digests: Vec<Option<Digested>>,
+) -> Vec<InputReport> {
+    let read = tally.inputs.iter().zip(digests);
+    let reports = sources.iter().zip(read).map(|(source, (&(rows, bytes), digest))| {
+        let stored = digest.or_else(|| source.digest_of_stream());
+        InputReport { label: source.label.clone(), rows, bytes, stored }
+    });
+    reports.collect()
 }
 
 /// Opens every input before the first is read, so that a wrong name or header is found at once.
@@ -124,12 +165,16 @@ fn open(config: &Config, inputs: Vec<Input>) -> Result<Vec<Source>, RunError> {
         extra: config.extra_columns,
         limits: config.id_limits(),
         max_input_bytes: config.max_input_bytes,
+        digests: config.digests,
         interrupt: config.interrupt.clone(),
     };
     let mut sources = inputs
         .into_iter()
         .map(|input| Source::open(input, &opening))
         .collect::<Result<Vec<_>, InputError>>()?;
+    if let (Some(line), Some(last)) = (config.until_line, sources.last_mut()) {
+        last.end_after_line(line)?;
+    }
     if config.recall == Recall::Named {
         for source in sources.iter_mut().filter(|source| source.is_stream()) {
             source.spool(&opening)?;
@@ -204,6 +249,8 @@ struct Joined {
     totals: Totals,
     applied: u64,
     refused: Counts,
+    /// The rejected rows by what they do.
+    rejected: ByKind,
 }
 
 /// Joins the shards and checks every invariant.
@@ -212,10 +259,12 @@ fn join(workers: Vec<WorkerResult>, tally: &Tally, config: &Config) -> Result<Jo
     let mut totals = Totals::default();
     let mut applied = 0;
     let mut refused = tally.refused;
+    let mut rejected = tally.rejected;
     for worker in workers {
         totals.add(&worker.closed.totals);
         applied += worker.applied;
         refused += worker.refused;
+        rejected.add_all(&worker.rejected);
         accounts.append(worker.closed.accounts);
     }
     let audit = audit_all(&accounts, config.closing_threads())?;
@@ -223,11 +272,11 @@ fn join(workers: Vec<WorkerResult>, tally: &Tally, config: &Config) -> Result<Jo
     if tally.unnamed > 0 {
         return Err(InvariantError::Unnamed { rows: tally.unnamed }.into());
     }
-    let accounted = applied + refused.rejected() + refused.malformed();
+    let accounted = applied + refused.rejected() + refused.malformed() + tally.left_out;
     if accounted != tally.rows {
         return Err(InvariantError::Rows { rows: tally.rows, accounted }.into());
     }
-    Ok(Joined { accounts, audit, totals, applied, refused })
+    Ok(Joined { accounts, audit, totals, applied, refused, rejected })
 }
 
 /// Checks all accounts, on `threads` threads.

@@ -3,12 +3,14 @@
 //! Parsing needs a block and its source's layout, nothing else, and so may be done in any order.
 //! What depends on the rows before, ids and line numbers, is not known here.
 
+use super::config::Config;
+use super::count;
 use crate::input::{Blocks, InputError, RowBlock, Source};
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
 use crate::parser::{Block, Next, PlainRow, Row, Rows, first_line, is_blank};
 use crate::pipeline::Supply;
-use crate::transaction::Transaction;
+use crate::transaction::{Kind, Transaction};
 
 /// A piece of the inputs, and the rows in it.
 #[derive(Default)]
@@ -28,6 +30,38 @@ pub(super) struct Parsed<'s> {
     pub(super) amounts_ignored: u64,
     /// The last row lacks its newline.
     pub(super) is_unterminated: bool,
+    /// Well-formed rows that the run is to leave out.
+    pub(super) left_out: u64,
+    /// What is computed of the rows where control totals are wanted.
+    pub(super) sums: RowSums,
+}
+
+/// Sums over well-formed rows, whatever becomes of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RowSums {
+    pub(super) by_kind: [u64; Kind::ALL.len()],
+    pub(super) clients: u64,
+    pub(super) txs: u64,
+}
+
+impl RowSums {
+    fn of(rows: &[PlainRow]) -> Self {
+        let mut sums = Self::default();
+        for row in rows {
+            sums.by_kind[row.kind.index()] += 1;
+            sums.clients = sums.clients.wrapping_add(row.client);
+            sums.txs = sums.txs.wrapping_add(row.tx);
+        }
+        sums
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        for (sum, rows) in self.by_kind.iter_mut().zip(other.by_kind) {
+            *sum += rows;
+        }
+        self.clients = self.clients.wrapping_add(other.clients);
+        self.txs = self.txs.wrapping_add(other.txs);
+    }
 }
 
 /// What a piece is.
@@ -45,12 +79,13 @@ pub(super) enum Origin<'s> {
 }
 
 impl Parsed<'_> {
-    /// Parses the block, if the piece is one; a last row without a newline is refused if `strict`.
-    pub(super) fn parse(&mut self, sources: &[Source], strict: bool) {
+    /// Parses the block, if the piece is one; a last row without a newline is refused if the run is
+    /// strict.
+    pub(super) fn parse(&mut self, sources: &[Source], config: &Config) {
         let Origin::Block(block) = &self.origin else { return };
         let (bytes, offset_bytes) = (block.bytes(), block.offset_bytes);
         let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
-        let refused_row = unterminated.filter(|_| strict);
+        let refused_row = unterminated.filter(|_| config.strict);
         self.is_unterminated = unterminated.is_some();
         self.rows.clear();
         self.malformed.clear();
@@ -61,7 +96,9 @@ impl Parsed<'_> {
             match next {
                 Next::Plain(run) => self.rows.extend_from_slice(run),
                 Next::Odd(Ok(row)) => {
-                    self.amounts_ignored += u64::from(row.amount_ignored);
+                    let Transaction { client, tx, .. } = row.transaction;
+                    let is_left_out = config.left_out.has(client, tx);
+                    self.amounts_ignored += u64::from(row.amount_ignored && !is_left_out);
                     self.rows.push(plain_row(row, refused_row, offset_bytes));
                 }
                 Next::Odd(Err(error)) => {
@@ -71,6 +108,14 @@ impl Parsed<'_> {
         }
         self.lines = rows.next_line() - 1;
         self.blank_lines = rows.blank_lines();
+        let before = self.rows.len();
+        if !config.left_out.is_empty() {
+            self.rows.retain(|row| !config.left_out.has(row.client, row.tx));
+        }
+        self.left_out = count(before - self.rows.len());
+        if config.control_totals {
+            self.sums = RowSums::of(&self.rows);
+        }
     }
 }
 

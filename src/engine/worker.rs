@@ -7,7 +7,7 @@ use super::merge::Notice;
 use crate::ledger::{Closed, Shard, Slot};
 use crate::outcome::Reason;
 use crate::pipeline::{Outbox, Stopped, Worker};
-use crate::summary::Counts;
+use crate::summary::{ByKind, Counts};
 
 /// Entries that are looked up together: what they need is still in the first cache when they are
 /// applied.
@@ -20,6 +20,7 @@ pub(super) struct ShardWorker<'s> {
     slots: Vec<Slot>,
     applied: u64,
     counts: Counts,
+    rejected: ByKind,
     /// The refused rows of the current block, where they are reported.
     refused: Vec<Refused>,
     reporting: bool,
@@ -32,6 +33,8 @@ pub(super) struct WorkerResult {
     pub(super) closed: Closed,
     pub(super) applied: u64,
     pub(super) refused: Counts,
+    /// The rejected rows by what they do.
+    pub(super) rejected: ByKind,
 }
 
 impl ShardWorker<'_> {
@@ -41,6 +44,7 @@ impl ShardWorker<'_> {
             slots: Vec::new(),
             applied: 0,
             counts: Counts::default(),
+            rejected: ByKind::default(),
             refused: Vec::new(),
             reporting,
             sources: PhantomData,
@@ -67,6 +71,7 @@ impl<'s> Worker for ShardWorker<'s> {
                     Err(rejection) => {
                         let reason = Reason::Rejected(rejection);
                         self.counts.add(reason);
+                        self.rejected.add(entry.kind(), entry.amount());
                         if self.reporting {
                             let (offset, transaction) = (entry.offset(), entry.transaction());
                             self.refused.push(Refused { offset, reason, transaction });
@@ -84,6 +89,7 @@ impl<'s> Worker for ShardWorker<'s> {
     }
 
     fn finish(self) -> WorkerResult {
-        WorkerResult { closed: self.shard.close(), applied: self.applied, refused: self.counts }
+        let Self { shard, applied, counts, rejected, .. } = self;
+        WorkerResult { closed: shard.close(), applied, refused: counts, rejected }
     }
 }

@@ -37,6 +37,16 @@ impl RowBlock<'_> {
     }
 }
 
+/// The part of a content that is read, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) start: u64,
+    /// `None` of a stream, which is read to its end.
+    pub(super) end: Option<u64>,
+    /// What stands before the content in the input.
+    pub(super) skipped: u64,
+}
+
 /// Iterates over the blocks of an input, or of a part of one.
 pub(crate) struct Blocks<'s> {
     name: &'s str,
@@ -52,18 +62,13 @@ enum Supply<'s> {
 }
 
 impl<'s> Blocks<'s> {
-    /// Cuts `content` from `start` on; `skipped` bytes of the input stand before the content.
-    pub(super) fn new(
-        name: &'s str,
-        content: &'s Content,
-        start: u64,
-        skipped: u64,
-        block_bytes: usize,
-    ) -> Self {
+    /// Cuts a part of `content`.
+    pub(super) fn new(name: &'s str, content: &'s Content, span: Span, block_bytes: usize) -> Self {
+        let Span { start, end, skipped } = span;
         let supply = match (content, content.slice()) {
-            (_, Some(bytes)) => Supply::Slice(&bytes[index(start)..]),
+            (_, Some(bytes)) => Supply::Slice(&bytes[index(start)..end.map_or(bytes.len(), index)]),
             (Content::File { file, len }, None) => Supply::buffered(
-                Cursor { file, at: start, end: *len },
+                Cursor { file, at: start, end: end.unwrap_or(*len) },
                 start + skipped,
                 block_bytes,
             ),
@@ -76,16 +81,16 @@ impl<'s> Blocks<'s> {
         Self { name, supply, block_bytes: block_bytes.max(1), offset_bytes: start + skipped }
     }
 
-    /// Cuts `content` from `start` on into at most `parts` parts of about the same size.
+    /// Cuts a part of `content` into at most `parts` parts of about the same size.
     pub(super) fn split(
         name: &'s str,
         content: &'s Content,
-        start: u64,
-        skipped: u64,
+        span: Span,
         block_bytes: usize,
         parts: usize,
     ) -> Result<Vec<Self>, InputError> {
-        let len = content.len().expect("only what can be read twice is split");
+        let Span { start, end, skipped } = span;
+        let len = end.expect("only what can be read twice is split");
         let parts = u64::try_from(parts.max(1)).expect("64 bits");
         let mut ends = Vec::new();
         for part in 1..parts {

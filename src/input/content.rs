@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::Io;
 use super::error::ReadFault;
 use super::map::Map;
+use crate::digest::Hasher;
 use crate::interrupt::Interrupt;
 
 /// Where the bytes of an input are.
@@ -60,6 +61,27 @@ impl Content {
             }
             Self::Stream(_) => None,
         }
+    }
+
+    /// Digests all bytes, as long as `go_on` says so.
+    pub(super) fn digest(&self, hasher: &mut Hasher, go_on: impl Fn() -> bool) -> io::Result<()> {
+        const CHUNK: usize = 1 << 20;
+        if let Some(bytes) = self.slice() {
+            bytes.chunks(CHUNK).take_while(|_| go_on()).for_each(|chunk| hasher.update(chunk));
+        }
+        if let Self::File { file, len } = self {
+            let mut cursor = Cursor { file, at: 0, end: *len };
+            let mut buffer = vec![0; CHUNK];
+            while go_on() {
+                match cursor.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => hasher.update(&buffer[..count]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Gives the first `most` bytes, and whether they are all there are.

@@ -71,6 +71,16 @@ pub enum InputError {
         /// The cause.
         source: io::Error,
     },
+    /// It is to be read up to a line that it does not have.
+    #[error("{name}: has {lines} lines; it cannot be read up to line {line}")]
+    TooFewLines {
+        /// The input.
+        name: String,
+        /// The lines that it has.
+        lines: u64,
+        /// The line that was asked for.
+        line: u64,
+    },
     /// The run was asked to stop.
     #[error("{name}: interrupted")]
     Interrupted {
@@ -136,6 +146,9 @@ impl Fault {
                 Some(&ReadFault::TooLarge { limit_bytes }) => {
                     InputError::TooLarge { name, limit_bytes }
                 }
+                Some(&ReadFault::TooFewLines { lines, line }) => {
+                    InputError::TooFewLines { name, lines, line }
+                }
                 None => InputError::Read { name, offset_bytes, source },
             },
         }
@@ -163,6 +176,8 @@ pub(super) enum ReadFault {
     Interrupted,
     #[error("more than {limit_bytes} bytes once decompressed")]
     TooLarge { limit_bytes: u64 },
+    #[error("{lines} lines, not {line}")]
+    TooFewLines { lines: u64, line: u64 },
 }
 
 impl From<ReadFault> for io::Error {

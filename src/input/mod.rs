@@ -10,6 +10,7 @@ mod content;
 mod decompress;
 mod error;
 mod head;
+mod lines;
 mod map;
 mod signature;
 mod spool;
@@ -27,12 +28,18 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
+
+use crate::digest::{DigestReader, Digested, Hasher};
 use crate::interrupt::Interrupt;
 use crate::parser::{ExtraColumns, IdLimits, Layout};
 use crate::printable::Printable;
 
+use blocks::Span;
 use content::Content;
+use error::Fault;
 use head::Head;
 use watch::Watch;
 
@@ -108,6 +115,8 @@ pub(crate) struct Opening {
     pub(crate) limits: IdLimits,
     /// The most bytes a compressed input may decompress to.
     pub(crate) max_input_bytes: u64,
+    /// Whether what can be read only once is digested on the way.
+    pub(crate) digests: bool,
     pub(crate) interrupt: Interrupt,
 }
 
@@ -130,9 +139,13 @@ pub(crate) struct Source {
     content: Content,
     /// Where the first row starts in the content, in bytes.
     start: u64,
+    /// Where the last row ends in the content, in bytes, if it is not to be read to its end.
+    end: Option<u64>,
     /// What stood before the content and is not in it any more, in bytes.
     skipped: u64,
     watch: Option<Watch>,
+    /// Digests a stream as it is read.
+    hasher: Option<Arc<Mutex<Hasher>>>,
 }
 
 impl Source {
@@ -158,8 +171,10 @@ impl Source {
             blank_lines,
             content,
             start: length,
+            end: None,
             skipped: 0,
             watch,
+            hasher: None,
         }
     }
 
@@ -178,14 +193,33 @@ impl Source {
         Ok(())
     }
 
+    /// Leaves out what comes after a line; lines are counted from 1, the header and blank ones
+    /// among them.
+    ///
+    /// # Errors
+    /// The input has fewer lines, or cannot be read. What can be read only once tells it when it is
+    /// read.
+    pub(crate) fn end_after_line(&mut self, line: u64) -> Result<(), InputError> {
+        let before = self.line - 1;
+        let first = lines::FirstLines { wanted: line.saturating_sub(before), before };
+        if let Content::Stream(stream) = &mut self.content {
+            let reader = stream.get_mut().take().expect("a stream is taken once");
+            self.content = Content::stream(Box::new(first.of_reader(reader)));
+            return Ok(());
+        }
+        let end = first.end_in(&self.content, self.start);
+        self.end = Some(end.map_err(|fault| fault.at(&self.name, self.start + self.skipped))?);
+        Ok(())
+    }
+
     /// The size of what is left to read, in bytes, where it is known.
     pub(crate) fn size_bytes(&self) -> Option<u64> {
-        self.content.len().map(|len| len - self.start)
+        self.end.or_else(|| self.content.len()).map(|end| end - self.start)
     }
 
     /// Gives all rows, in blocks of about `block_bytes`.
     pub(crate) fn blocks(&self, block_bytes: usize) -> Blocks<'_> {
-        Blocks::new(&self.name, &self.content, self.start, self.skipped, block_bytes)
+        Blocks::new(&self.name, &self.content, self.span(), block_bytes)
     }
 
     /// Gives all rows in `parts` parts, each a run of whole rows, of an input that can be read
@@ -195,7 +229,32 @@ impl Source {
         parts: usize,
         block_bytes: usize,
     ) -> Result<Vec<Blocks<'_>>, InputError> {
-        Blocks::split(&self.name, &self.content, self.start, self.skipped, block_bytes, parts)
+        Blocks::split(&self.name, &self.content, self.span(), block_bytes, parts)
+    }
+
+    fn span(&self) -> Span {
+        let end = self.end.or_else(|| self.content.len());
+        Span { start: self.start, end, skipped: self.skipped }
+    }
+
+    /// Digests the whole input, as it is stored, unless that is done as it is read; `go_on` is
+    /// asked now and then.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(crate) fn digest(&self, go_on: impl Fn() -> bool) -> Result<Option<Digested>, InputError> {
+        let mut hasher = Hasher::default();
+        if self.hasher.is_none() {
+            let digested = self.content.digest(&mut hasher, go_on);
+            digested.map_err(|error| Fault::from(error).at(&self.name, hasher.finish().bytes))?;
+            return Ok(Some(hasher.finish()));
+        }
+        Ok(None)
+    }
+
+    /// The digest of a stream that has been read to its end.
+    pub(crate) fn digest_of_stream(&self) -> Option<Digested> {
+        self.hasher.as_ref().map(|hasher| hasher.lock().finish())
     }
 
     /// Tells whether the input is still what was opened.
@@ -299,17 +358,21 @@ fn open_stdin(name: String, opening: &Opening) -> Result<Source, InputError> {
 
 fn open_stream(
     name: String,
-    reader: Box<dyn Read + Send>,
+    mut reader: Box<dyn Read + Send>,
     watch: Option<Watch>,
     opening: &Opening,
 ) -> Result<Source, InputError> {
+    let hasher = opening.digests.then(Arc::<Mutex<Hasher>>::default);
+    if let Some(hasher) = &hasher {
+        reader = Box::new(DigestReader { inner: reader, hasher: Arc::clone(hasher) });
+    }
     let opened = decompress::open(reader, opening.max_input_bytes)
         .and_then(|mut reader| Ok((head::of_stream(&mut reader, opening)?, reader)));
     let ((head, rest), reader) = opened.map_err(|error| error.of(&name))?;
     let skipped = head.length;
     let stream = Content::stream(Box::new(Cursor::new(rest).chain(reader)));
     let mut source = Source::new(name, head, stream, watch);
-    (source.start, source.skipped) = (0, skipped);
+    (source.start, source.skipped, source.hasher) = (0, skipped, hasher);
     Ok(source)
 }
 

@@ -14,6 +14,10 @@ pub struct Totals {
     pub withdrawn: Balance,
     /// The sum of all amounts taken by chargebacks.
     pub charged_back: Balance,
+    /// The sum of all amounts held by applied disputes, also of those that are settled since.
+    pub disputed: Balance,
+    /// The sum of all amounts released by resolves.
+    pub resolved: Balance,
 }
 
 impl Totals {
@@ -22,6 +26,8 @@ impl Totals {
         self.deposited += other.deposited;
         self.withdrawn += other.withdrawn;
         self.charged_back += other.charged_back;
+        self.disputed += other.disputed;
+        self.resolved += other.resolved;
     }
 
     /// What all accounts together must hold: deposits less withdrawals less chargebacks.
@@ -29,6 +35,15 @@ impl Totals {
     pub fn expected_total(&self) -> Balance {
         let mut expected = self.deposited;
         expected -= self.withdrawn;
+        expected -= self.charged_back;
+        expected
+    }
+
+    /// What all accounts together must hold for disputes: disputed less resolved less charged back.
+    #[must_use]
+    pub fn expected_held(&self) -> Balance {
+        let mut expected = self.disputed;
+        expected -= self.resolved;
         expected -= self.charged_back;
         expected
     }
@@ -57,6 +72,14 @@ pub enum InvariantError {
     )]
     Conservation {
         /// The sum of all totals.
+        actual: Balance,
+        /// What the applied rows amount to.
+        expected: Balance,
+    },
+    /// More is held than disputes have put aside, or less.
+    #[error("the accounts hold {actual} for disputes, but the open disputes amount to {expected}")]
+    Held {
+        /// What is held in the accounts together.
         actual: Balance,
         /// What the applied rows amount to.
         expected: Balance,
@@ -92,8 +115,10 @@ pub struct Audit {
     pub accounts: u64,
     /// Those that are locked.
     pub locked: u64,
-    /// The sum of their totals.
-    pub total: Balance,
+    /// The sum of what is available in them.
+    pub available: Balance,
+    /// The sum of what is held in them.
+    pub held: Balance,
 }
 
 impl Audit {
@@ -101,20 +126,32 @@ impl Audit {
     pub fn add(&mut self, other: &Self) {
         self.accounts += other.accounts;
         self.locked += other.locked;
-        self.total += other.total;
+        self.available += other.available;
+        self.held += other.held;
+    }
+
+    /// The sum of their totals.
+    #[must_use]
+    pub fn total(&self) -> Balance {
+        let mut total = self.available;
+        total += self.held;
+        total
     }
 
     /// Checks that these, being all accounts, hold what the applied rows amount to.
     ///
     /// # Errors
-    /// Money was made or lost.
+    /// Money was made or lost, or is held for no dispute.
     pub fn check(&self, totals: &Totals) -> Result<(), InvariantError> {
-        let (actual, expected) = (self.total, totals.expected_total());
-        if actual == expected {
-            Ok(())
-        } else {
-            Err(InvariantError::Conservation { actual, expected })
+        let (actual, expected) = (self.total(), totals.expected_total());
+        if actual != expected {
+            return Err(InvariantError::Conservation { actual, expected });
         }
+        let (actual, expected) = (self.held, totals.expected_held());
+        if actual != expected {
+            return Err(InvariantError::Held { actual, expected });
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +179,8 @@ pub fn audit(
             }
             audit.accounts += 1;
             audit.locked += u64::from(account.is_locked());
-            audit.total += account.total();
+            audit.available += account.available();
+            audit.held += account.held();
         }
     }
     Ok(audit)
@@ -180,10 +218,29 @@ mod tests {
 
     #[test]
     fn lost_money_is_noticed() {
-        let mut totals = Totals { deposited: Balance::from_units(10), ..Totals::default() };
+        let [deposited, disputed] = [10, 3].map(Balance::from_units);
+        let totals = Totals { deposited, disputed, ..Totals::default() };
         let accounts = [(1, account(-2, 3)), (2, account(9, 0))].into();
         assert_eq!(check(&accounts, &totals), Ok(()));
-        totals.withdrawn = Balance::from_units(1);
-        assert!(matches!(check(&accounts, &totals), Err(InvariantError::Conservation { .. })));
+        let lost = Totals { withdrawn: Balance::from_units(1), ..totals };
+        assert!(matches!(check(&accounts, &lost), Err(InvariantError::Conservation { .. })));
+    }
+
+    #[test]
+    fn money_held_for_no_dispute_is_noticed() {
+        let [deposited, disputed, resolved] = [10, 5, 2].map(Balance::from_units);
+        let totals = Totals { deposited, disputed, resolved, ..Totals::default() };
+        let accounts = [(1, account(7, 3))].into();
+        assert_eq!(check(&accounts, &totals), Ok(()));
+        for held in [2, 4] {
+            let accounts = [(1, account(10 - held, held))].into();
+            let error = check(&accounts, &totals).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the accounts hold 0.000{held} for disputes, but the open disputes amount to 0.0003"
+                )
+            );
+        }
     }
 }

@@ -95,6 +95,9 @@ pub struct Shard {
     decided: HashSet<(u64, u64), RandomState>,
     /// The sums of what deposits and what withdrawals have moved.
     moved: [Balance; 2],
+    /// The sums of what disputes have held, and of what resolves and chargebacks have settled.
+    disputed: Balance,
+    resolved: Balance,
     charged_back: Balance,
 }
 
@@ -117,6 +120,8 @@ impl Shard {
             referring: Vec::new(),
             decided: HashSet::default(),
             moved: [Balance::ZERO; 2],
+            disputed: Balance::ZERO,
+            resolved: Balance::ZERO,
             charged_back: Balance::ZERO,
         }
     }
@@ -230,8 +235,8 @@ impl Shard {
 
     /// Closes the shard.
     pub fn close(self) -> Closed {
-        let [deposited, withdrawn] = self.moved;
-        let totals = Totals { deposited, withdrawn, charged_back: self.charged_back };
+        let Self { moved: [deposited, withdrawn], disputed, resolved, charged_back, .. } = self;
+        let totals = Totals { deposited, withdrawn, charged_back, disputed, resolved };
         Closed { accounts: SortedAccounts::of(self.accounts), totals }
     }
 
@@ -284,7 +289,9 @@ impl Shard {
         // Decided.
         account.hold(tx.amount);
         tx.state = State::Disputed;
+        let amount = tx.amount;
         self.accounts.put(slot, &account);
+        self.disputed += amount;
         Ok(())
     }
 
@@ -294,7 +301,9 @@ impl Shard {
         // Decided.
         account.release(tx.amount);
         tx.state = State::Resolved;
+        let amount = tx.amount;
         self.accounts.put(slot, &account);
+        self.resolved += amount;
         Ok(())
     }
 

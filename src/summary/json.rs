@@ -15,6 +15,7 @@ struct Document<'a> {
     malformed: u64,
     rejected_by_reason: Rejected<'a>,
     malformed_by_reason: Malformed<'a>,
+    left_out: u64,
     blank_lines: u64,
     amounts_ignored: u64,
     accounts: u64,
@@ -57,9 +58,9 @@ impl Summary {
     /// | key | value |
     /// |---|---|
     /// | `inputs`, `bytes` | numbers; bytes once decompressed |
-    /// | `rows`, `applied`, `rejected`, `malformed` | numbers; the first is the sum of the others |
+    /// | `rows`, `applied`, `rejected`, `malformed` | numbers; the first is the sum of the others and `left_out` |
     /// | `rejected_by_reason`, `malformed_by_reason` | an object of every reason, zeros included |
-    /// | `blank_lines`, `amounts_ignored` | numbers |
+    /// | `left_out`, `blank_lines`, `amounts_ignored` | numbers |
     /// | `accounts`, `locked_accounts` | numbers |
     /// | `deposited`, `withdrawn`, `charged_back` | strings with four decimals |
     /// | `unterminated_inputs` | an array of names |
@@ -79,6 +80,7 @@ impl Summary {
             malformed: self.refused.malformed(),
             rejected_by_reason: Rejected(&self.refused),
             malformed_by_reason: Malformed(&self.refused),
+            left_out: self.left_out,
             blank_lines: self.blank_lines,
             amounts_ignored: self.amounts_ignored,
             accounts: self.accounts,
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn every_figure_stands_under_its_key() {
         let expected = concat!(
-            r#"{"inputs":2,"bytes":157000000,"rows":5000000,"applied":4998797,"#,
+            r#"{"inputs":2,"bytes":157000000,"rows":5000000,"applied":4998790,"#,
             r#""rejected":1201,"malformed":2,"#,
             r#""rejected_by_reason":{"duplicate_tx":1,"unterminated_row":0,"account_locked":0,"#,
             r#""unknown_tx":0,"not_disputable":0,"charged_back":0,"already_disputed":0,"#,
@@ -113,7 +115,7 @@ mod tests {
             r#""too_many_fields":0,"header_row":0,"unknown_type":0,"bad_client":0,"bad_tx":0,"#,
             r#""missing_amount":0,"bad_amount":2,"negative_amount":0,"zero_amount":0,"#,
             r#""too_precise":0,"amount_too_large":0},"#,
-            r#""blank_lines":3,"amounts_ignored":4,"accounts":65535,"locked_accounts":12345,"#,
+            r#""left_out":7,"blank_lines":3,"amounts_ignored":4,"accounts":65535,"locked_accounts":12345,"#,
             r#""deposited":"1234567890.5000","withdrawn":"0.5000","charged_back":"999.9999","#,
             r#""unterminated_inputs":["may.csv"],"workers":2,"elapsed_ns":142900000}"#,
         );

@@ -3,10 +3,12 @@
 //! Pure data with two renderings, a text for people and JSON for programs. It measures nothing and
 //! prints nothing; who fills it in is not known here.
 
+mod control;
 mod counts;
 mod json;
 mod text;
 
+pub use control::{ByKind, ControlTotals};
 pub use counts::Counts;
 
 use std::time::Duration;
@@ -37,6 +39,8 @@ pub struct Summary {
     pub applied: u64,
     /// The rows that were not, by reason.
     pub refused: Counts,
+    /// The rows that were left out on request, before any rule.
+    pub left_out: u64,
     /// Blank lines, which are no rows.
     pub blank_lines: u64,
     /// Disputes, resolves and chargebacks that carried an amount, which has no meaning.
@@ -60,9 +64,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Tells whether every row ended as exactly one of applied, rejected and malformed.
+    /// Tells whether every row ended as exactly one of applied, rejected and malformed, or was left
+    /// out.
     pub fn is_balanced(&self) -> bool {
-        let outcomes = [self.applied, self.refused.rejected(), self.refused.malformed()];
+        let refused = [self.refused.rejected(), self.refused.malformed()];
+        let outcomes = [self.applied, refused[0], refused[1], self.left_out];
         u128::from(self.rows) == outcomes.into_iter().map(u128::from).sum()
     }
 }
@@ -86,8 +92,9 @@ mod tests {
             inputs: 2,
             bytes: 157_000_000,
             rows: 5_000_000,
-            applied: 4_998_797,
+            applied: 4_998_790,
             refused,
+            left_out: 7,
             blank_lines: 3,
             amounts_ignored: 4,
             accounts: 65_535,

@@ -29,8 +29,8 @@ impl Line {
 }
 
 impl fmt::Display for Summary {
-    /// Writes one line per figure, each with its newline. Reasons that no row met are left out, as
-    /// are blank lines and ignored amounts when there are none.
+    /// Writes one line per figure, each with its newline. What there is none of, of reasons,
+    /// rows left out, blank lines and ignored amounts, has no line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.lines();
         let width = |text: fn(&Line) -> &str| {
@@ -59,9 +59,11 @@ impl Summary {
         lines.extend(reasons(self.refused.rejections().map(|(it, count)| (it.name(), count))));
         lines.push(Line::count("  malformed", self.refused.malformed()));
         lines.extend(reasons(self.refused.malformations().map(|(it, count)| (it.name(), count))));
-        for (name, count) in
-            [("blank lines", self.blank_lines), ("ignored amounts", self.amounts_ignored)]
-        {
+        for (name, count) in [
+            ("  left out", self.left_out),
+            ("blank lines", self.blank_lines),
+            ("ignored amounts", self.amounts_ignored),
+        ] {
             if count > 0 {
                 lines.push(Line::count(name, count));
             }
@@ -126,12 +128,13 @@ mod tests {
     fn a_full_summary_is_aligned() {
         let expected = "\
 rows                             5,000,000
-  applied                        4,998,797
+  applied                        4,998,790
   rejected                           1,201
     duplicate_tx                         1
     insufficient_funds               1,200
   malformed                              2
     bad_amount                           2
+  left out                               7
 blank lines                              3
 ignored amounts                          4
 accounts                            65,535  (12,345 locked)

@@ -16,6 +16,7 @@ const BUFFER_BYTES: usize = 2 * MAX_ROW_BYTES;
 
 fn opening(io: Io) -> Opening {
     Opening {
+        digests: false,
         io,
         extra: ExtraColumns::default(),
         limits: IdLimits::default(),
