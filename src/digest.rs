@@ -79,29 +79,31 @@ impl Hasher {
     }
 }
 
-/// Passes bytes on to a writer and digests those that it takes.
+/// Passes bytes on to a writer and, if that is wanted, digests those that it takes.
 #[derive(Debug)]
 pub struct DigestWriter<W> {
     inner: W,
-    hasher: Hasher,
+    hasher: Option<Hasher>,
 }
 
 impl<W> DigestWriter<W> {
-    /// Digests what is written to `inner` from now on.
-    pub fn new(inner: W) -> Self {
-        Self { inner, hasher: Hasher::default() }
+    /// Passes on to `inner`, and digests if `is_wanted`.
+    pub fn new(inner: W, is_wanted: bool) -> Self {
+        Self { inner, hasher: is_wanted.then(Hasher::default) }
     }
 
-    /// Gives the writer back, and what has been written.
-    pub fn finish(self) -> (W, Digested) {
-        (self.inner, self.hasher.finish())
+    /// Gives the writer back, and what has been written if that was wanted.
+    pub fn finish(self) -> (W, Option<Digested>) {
+        (self.inner, self.hasher.map(|hasher| hasher.finish()))
     }
 }
 
 impl<W: Write> Write for DigestWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..count]);
+        }
         Ok(count)
     }
 
@@ -152,10 +154,11 @@ mod tests {
     fn what_is_written_and_read_piece_by_piece_has_the_digest_of_the_whole() {
         let bytes: Vec<u8> = (0..10_000_u32).map(|it| it.to_le_bytes()[0]).collect();
         let expected = Digested { bytes: 10_000, blake3: Digest::of(&bytes) };
-        let mut writer = DigestWriter::new(Narrow(Vec::new()));
+        let mut writer = DigestWriter::new(Narrow(Vec::new()), true);
         writer.write_all(&bytes).unwrap();
         let (Narrow(written), digested) = writer.finish();
-        assert_eq!((written, digested), (bytes.clone(), expected));
+        assert_eq!((written, digested), (bytes.clone(), Some(expected)));
+        assert_eq!(DigestWriter::new(Vec::new(), false).finish(), (Vec::<u8>::new(), None));
         let hasher = Arc::default();
         let mut reader = DigestReader { inner: Narrow(&bytes[..]), hasher: Arc::clone(&hasher) };
         let mut read = Vec::new();

@@ -24,6 +24,7 @@ pub mod generate;
 pub mod input;
 mod interrupt;
 pub mod ledger;
+pub mod manifest;
 pub mod outcome;
 pub mod output;
 pub mod parser;

@@ -70,6 +70,11 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
 
+    /// Write a manifest to FILE: digests of inputs and outputs, control totals and the state root,
+    /// as JSON, for `millrace verify`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) manifest: Option<PathBuf>,
+
     /// The rule profile: default, event-sourced, conservative, or a TOML file.
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "default", help_heading = "Rules")]
     rules: PathBuf,
@@ -261,6 +266,8 @@ impl LedgerArgs {
                 txs: self.without_tx.iter().copied().collect(),
             },
             until_line: self.until,
+            control_totals: self.manifest.is_some(),
+            digests: self.manifest.is_some(),
             workers: self.workers,
             readers: self.readers,
             batch_rows: self.batch_rows,

@@ -1,26 +1,36 @@
 //! The main command: inputs to balances.
 
-use std::io;
-use std::num::NonZeroUsize;
+use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
+use millrace::digest::{DigestWriter, Digested};
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
 use millrace::output::{OutputFile, WriteError, balances, persist_all, same_file};
 use millrace::printable::Printable;
+use millrace::state_root::StateRoot;
 use millrace::{Config, Input, Report, RunError, Sinks};
 
 use super::args::{LedgerArgs, SummaryArg};
+use super::evidence::{self, Digests};
 use super::exit::{Exit, Failure};
 use super::{log, progress, say, signals, stdout};
+
+type RejectsFile = RejectsWriter<DigestWriter<OutputFile>>;
 
 /// Reads the inputs and writes the balances.
 pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     log::start(args.verbose, args.log_format);
     check_paths(args)?;
+    let started = evidence::now();
     let config = args.config()?;
     let signals = signals::watch(&config.interrupt, config.io)?;
-    let mut output = args.output().map(OutputFile::create).transpose()?;
-    let rejects = args.rejects.as_deref().map(OutputFile::create).transpose()?;
+    let create =
+        |path: &Path| OutputFile::create(path).map(|file| DigestWriter::new(file, config.digests));
+    let output = args.output().map(create).transpose()?;
+    let rejects = args.rejects.as_deref().map(create).transpose()?;
+    let mut manifest = args.manifest.as_deref().map(OutputFile::create).transpose()?;
     let several = args.inputs().count() > 1;
     let mut rejects = rejects.map(|file| RejectsWriter::new(file, several));
     let report = {
@@ -32,11 +42,18 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
         Err(RunError::Rejects(error)) => return Err(rejects_failure(args, error)),
         other => other?,
     };
-    write_balances(&report, config.closing_threads(), output.as_mut())?;
+    let (output, balances, state_root) = write_balances(&report, &config, output)?;
     let rejects = rejects.map(RejectsWriter::finish).transpose();
     let rejects = rejects.map_err(|error| rejects_failure(args, error))?;
+    let (rejects, rejects_digest) = rejects.map(DigestWriter::finish).unzip();
+    if let (Some(file), Some(balances), Some(root)) = (&mut manifest, balances, state_root) {
+        let digests = Digests { balances, rejects: rejects_digest.flatten() };
+        let text = evidence::manifest(args, &config, &report, &digests, root, started).to_json();
+        let path = file.path().to_owned();
+        file.write_all(text.as_bytes()).map_err(|error| WriteError::write(&path, error))?;
+    }
     signals.commit();
-    persist_all(output.into_iter().chain(rejects).collect())?;
+    persist_all(output.into_iter().chain(rejects).chain(manifest).collect())?;
     if !args.quiet {
         say(&match args.summary {
             SummaryArg::Text => report.summary.to_string(),
@@ -51,7 +68,7 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
 fn settle(
     args: &LedgerArgs,
     config: &Config,
-    rejects: Option<&mut RejectsWriter<OutputFile>>,
+    rejects: Option<&mut RejectsFile>,
 ) -> Result<Report, RunError> {
     let inputs = args.inputs().map(|path| path.map_or_else(Input::stdin, Input::path)).collect();
     match rejects {
@@ -63,20 +80,36 @@ fn settle(
     }
 }
 
-/// Writes the balances to the output file, or to standard output.
+/// What is left of an output once the balances are written.
+type WrittenBalances = (Option<OutputFile>, Option<Digested>, Option<StateRoot>);
+
+/// Writes the balances to the output file, or to standard output; computes the state root
+/// meanwhile if the run leaves digests.
 fn write_balances(
     report: &Report,
-    threads: NonZeroUsize,
-    output: Option<&mut OutputFile>,
-) -> Result<(), Failure> {
-    if let Some(file) = output {
-        let path = file.path().to_owned();
-        return balances::write(file, &report.accounts, threads)
-            .map_err(|error| WriteError::write(&path, error).into());
-    }
-    stdout()
-        .and_then(|mut stdout| balances::write(&mut stdout, &report.accounts, threads))
-        .map_err(|error| Failure::stdout(&error))
+    config: &Config,
+    output: Option<DigestWriter<OutputFile>>,
+) -> Result<WrittenBalances, Failure> {
+    let (accounts, threads) = (&report.accounts, config.closing_threads());
+    thread::scope(|scope| {
+        let root = || config.digests.then(|| StateRoot::of(accounts));
+        let beside = (config.digests && config.uses_threads()).then(|| scope.spawn(root));
+        let (file, digested) = if let Some(mut writer) = output {
+            let written = balances::write(&mut writer, accounts, threads);
+            let (file, digested) = writer.finish();
+            written.map_err(|error| WriteError::write(file.path(), error))?;
+            (Some(file), digested)
+        } else {
+            let write = |stdout| {
+                let mut writer = DigestWriter::new(stdout, config.digests);
+                balances::write(&mut writer, accounts, threads)?;
+                Ok(writer.finish().1)
+            };
+            (None, stdout().and_then(write).map_err(|error| Failure::stdout(&error))?)
+        };
+        let joined = beside.map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)));
+        Ok((file, digested, joined.unwrap_or_else(root)))
+    })
 }
 
 fn rejects_failure(args: &LedgerArgs, error: io::Error) -> Failure {
@@ -92,14 +125,27 @@ fn check_paths(args: &LedgerArgs) -> Result<(), Failure> {
     if args.rejects.as_deref() == Some(Path::new("-")) {
         return usage("--rejects needs a file; standard output is for balances".to_owned());
     }
-    let outputs: Vec<&Path> = args.output().into_iter().chain(args.rejects.as_deref()).collect();
-    if let [output, rejects] = outputs[..]
-        && same_file(output, rejects)
-    {
-        return usage(format!("{}: is both --output and --rejects", Printable::path(output)));
+    if args.manifest.as_deref() == Some(Path::new("-")) {
+        return usage("--manifest needs a file; standard output is for balances".to_owned());
+    }
+    let outputs: Vec<(&str, &Path)> = [
+        ("--output", args.output()),
+        ("--rejects", args.rejects.as_deref()),
+        ("--manifest", args.manifest.as_deref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, path)| Some((name, path?)))
+    .collect();
+    for (index, (name, path)) in outputs.iter().enumerate() {
+        for (other, its_path) in &outputs[..index] {
+            if same_file(path, its_path) {
+                let shown = Printable::path(path);
+                return usage(format!("{shown}: is both {other} and {name}"));
+            }
+        }
     }
     let rules = args.rules_file();
-    for output in outputs {
+    for (_, output) in outputs {
         for input in args.inputs().chain(rules.map(Some)) {
             if same_file(input.unwrap_or(Path::new("/dev/stdin")), output) {
                 let shown = Printable::path(output);

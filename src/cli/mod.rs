@@ -4,6 +4,7 @@
 //! goes to standard error, and a standard error that is closed or full changes no result.
 
 mod args;
+mod evidence;
 mod exit;
 mod generate;
 mod ledger;
