@@ -18,6 +18,7 @@
 
 pub mod account;
 pub mod amount;
+pub mod balances_file;
 pub mod digest;
 mod engine;
 pub mod generate;

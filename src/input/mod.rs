@@ -21,6 +21,7 @@ pub use error::{FormatError, InputError};
 pub use map::install_truncation_guard;
 
 pub(crate) use blocks::{Blocks, RowBlock};
+pub(crate) use watch::Watch;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
@@ -41,7 +42,6 @@ use blocks::Span;
 use content::Content;
 use error::Fault;
 use head::Head;
-use watch::Watch;
 
 /// How regular files are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use super::InputError;
 
 /// A file as it was when it was opened.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     file: File,
     before: State,
 }
@@ -50,7 +50,7 @@ impl State {
 impl Watch {
     /// Watches a regular file; nothing else has a size and times that say something, nor has the
     /// size of 0 that files in `/proc` have.
-    pub(super) fn of_regular(file: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
+    pub(crate) fn of_regular(file: &File, metadata: &Metadata) -> io::Result<Option<Self>> {
         if !metadata.is_file() || metadata.len() == 0 {
             return Ok(None);
         }
@@ -58,7 +58,7 @@ impl Watch {
     }
 
     /// Compares the file with what was opened.
-    pub(super) fn check(&self, name: &str) -> Result<(), InputError> {
+    pub(crate) fn check(&self, name: &str) -> Result<(), InputError> {
         let metadata = self
             .file
             .metadata()
