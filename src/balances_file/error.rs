@@ -41,6 +41,12 @@ pub enum BalancesFault {
         /// What is missing.
         missing: &'static str,
     },
+    /// The file lacks a part of the state.
+    #[error("has no column {missing}, which the state root needs")]
+    NoState {
+        /// What is missing.
+        missing: &'static str,
+    },
     /// A column is named twice.
     #[error("line {line}: the header names the column `{name}` twice")]
     RepeatedColumn {

@@ -7,9 +7,11 @@
 mod error;
 mod field;
 mod sorted;
+mod totals;
 
 pub use error::{BalancesError, BalancesFault, FieldFault};
 pub use sorted::SortedBalances;
+pub use totals::FileTotals;
 
 use std::fs::File;
 use std::io::{self, Read, Seek};

@@ -14,6 +14,7 @@ use millrace::rules::Rules;
 use millrace::{Config, LeftOut, Recall, Threads};
 
 use super::generate::GenerateArgs;
+use super::verify::VerifyArgs;
 use super::{Exit, Failure};
 
 /// Turns files of transactions into exact account balances and accounts for every row.
@@ -45,6 +46,14 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Writes test data: the same arguments give the same bytes on every machine.
     Generate(GenerateArgs),
+    /// Holds a manifest against its inputs, run again, and its outputs: exit code 1 if anything
+    /// differs.
+    Verify(VerifyArgs),
+    /// Writes the state root of a balances file: one value for all accounts.
+    Root {
+        /// The balances, `-` for standard input.
+        file: PathBuf,
+    },
     /// Writes the completions of a shell to standard output.
     Completions {
         /// The shell.

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use millrace::RunError;
+use millrace::balances_file::BalancesError;
 use millrace::input::InputError;
 use millrace::output::{CreateError, WriteError};
 
@@ -113,6 +114,15 @@ impl From<RunError> for Failure {
             RunError::Invariant(_) => Exit::Bug,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<BalancesError> for Failure {
+    fn from(error: BalancesError) -> Self {
+        match error {
+            BalancesError::Input(error) => RunError::from(error).into(),
+            error @ BalancesError::Format { .. } => Self::new(Exit::Data, error.to_string()),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod log;
 mod manual;
 mod progress;
 mod signals;
+mod verify;
 
 use std::env;
 use std::fs::File;
@@ -46,6 +47,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         None => ledger::run(&cli.ledger),
         Some(Command::Generate(args)) => generate::run(args),
+        Some(Command::Verify(args)) => verify::run(args),
+        Some(Command::Root { file }) => verify::root(file),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::man(),
     }

@@ -88,6 +88,7 @@ fn options(config: &Config) -> Options {
         until_line: config.until_line,
         without_clients: texts(&config.left_out.clients),
         without_txs: texts(&config.left_out.txs),
+        max_input_bytes: config.max_input_bytes,
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `schema` | `millrace-manifest/1`; a key may be added under it, none is renamed or taken away |
 //! | `millrace` | the version that wrote it |
 //! | `rules` | an object of every rule's key and value, as `--rule` takes them |
-//! | `options` | `strict`, `ignore_extra_columns`, `until_line` (or null), `without_clients`, `without_txs` |
+//! | `options` | `strict`, `ignore_extra_columns`, `until_line` (or null), `without_clients`, `without_txs`, `max_input_bytes` |
 //! | `inputs` | for each: `path` as given (`-` is standard input; control bytes escaped), `path_hex` (only if the path is not what `path` says), `bytes` and `blake3` as it is stored, `content_bytes` once decompressed and up to `until_line`, `rows` |
 //! | `rows` | `all` = `applied` + `rejected` + `malformed` + `left_out`; `rejected_by_reason`, `malformed_by_reason`, zeros included; `blank_lines`, `amounts_ignored` |
 //! | `by_type` | for each type: `applied` and `rejected` rows, `applied_amount`, `rejected_amount` |
@@ -26,15 +26,21 @@
 //! to; rejected ones have none.
 
 mod make;
+mod verify;
 
 pub use make::{Evidence, Written};
+pub use verify::Statement;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::engine::{Config, LeftOut};
+use crate::parser::ExtraColumns;
+use crate::rules::{Rules, RulesError};
 
 /// What `schema` says.
 pub const SCHEMA: &str = "millrace-manifest/1";
@@ -68,6 +74,7 @@ pub struct Options {
     pub until_line: Option<u64>,
     pub without_clients: Vec<String>,
     pub without_txs: Vec<String>,
+    pub max_input_bytes: u64,
 }
 
 /// A path as it was given.
@@ -211,6 +218,55 @@ impl Manifest {
             return Err(ManifestError::Schema(head.schema));
         }
         Ok(serde_json::from_str(text)?)
+    }
+}
+
+impl Manifest {
+    /// Gives the configuration that its run had, as far as it decides the result.
+    ///
+    /// # Errors
+    /// A rule or an option makes no sense.
+    pub fn config(&self) -> Result<Config, ManifestError> {
+        let value = |field: &str, message| ManifestError::Value { field: field.into(), message };
+        let mut rules = Rules::default();
+        for (key, text) in &self.rules {
+            let wrong = |error: RulesError| value(&format!("rules.{key}"), error.to_string());
+            rules.set(key, text).map_err(wrong)?;
+        }
+        let ids = |field: &str, texts: &[String]| -> Result<BTreeSet<u64>, ManifestError> {
+            let id = |text: &String| {
+                text.parse().map_err(|_| value(field, format!("{text:?} is no id")))
+            };
+            texts.iter().map(id).collect()
+        };
+        let options = &self.options;
+        let left_out = LeftOut {
+            clients: ids("options.without_clients", &options.without_clients)?,
+            txs: ids("options.without_txs", &options.without_txs)?,
+        };
+        let ignores = options.ignore_extra_columns;
+        Ok(Config {
+            rules,
+            extra_columns: if ignores { ExtraColumns::Ignore } else { ExtraColumns::Refuse },
+            strict: options.strict,
+            until_line: options.until_line,
+            left_out,
+            max_input_bytes: options.max_input_bytes,
+            control_totals: true,
+            digests: true,
+            ..Config::default()
+        })
+    }
+
+    /// Gives its outputs the paths of those of another manifest: the same outputs, written again
+    /// to nowhere.
+    #[must_use]
+    pub fn with_outputs_named_as_in(mut self, other: &Self) -> Self {
+        self.balances.path = other.balances.path.clone();
+        if let (Some(rejects), Some(named)) = (&mut self.rejects, &other.rejects) {
+            rejects.path = named.path.clone();
+        }
+        self
     }
 }
 

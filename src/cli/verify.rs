@@ -1,0 +1,176 @@
+//! `millrace verify` and `millrace root`: what was stated against what is.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use millrace::balances_file::{BalancesReader, FileTotals};
+use millrace::digest::{DigestWriter, Digested, Hasher};
+use millrace::manifest::{Evidence, Manifest, ManifestError, RunFacts, Statement, Written};
+use millrace::output::balances;
+use millrace::output::rejects::{RejectedRow, RejectsWriter};
+use millrace::printable::Printable;
+use millrace::state_root::StateRoot;
+use millrace::{Input, RunError, Sinks};
+
+use super::exit::{Exit, Failure};
+use super::{progress, signals, stdout};
+
+/// The arguments of `verify`.
+#[derive(Args, Debug)]
+pub(super) struct VerifyArgs {
+    /// The manifest, as `--manifest` wrote it.
+    #[arg(value_name = "MANIFEST")]
+    manifest: PathBuf,
+
+    /// Check the outputs as they stand, and that the figures add up, without running the inputs
+    /// again.
+    #[arg(long)]
+    quick: bool,
+
+    /// List only what does not hold.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Says of every statement of a manifest whether it holds.
+pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let shown = Printable::path(&args.manifest).to_string();
+    let text = fs::read_to_string(&args.manifest).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            Failure::new(Exit::Data, format!("{shown}: is no manifest: it is not UTF-8"))
+        }
+        _ => Failure::new(Exit::NoInput, format!("{shown}: cannot be opened: {error}")),
+    })?;
+    let data = |error: ManifestError| Failure::new(Exit::Data, format!("{shown}: {error}"));
+    let manifest = Manifest::from_json(&text).map_err(data)?;
+    let mut groups = vec![("figures", manifest.compare_sums().map_err(data)?)];
+    if !args.quick {
+        let again = run_again(&manifest, &shown, args.quiet)?;
+        groups.push(("inputs run again", manifest.compare(&again)));
+    }
+    groups.push(("outputs as they stand", compare_outputs(&manifest).map_err(data)?));
+    let mut text = String::new();
+    let (mut all, mut differing) = (0_usize, 0_usize);
+    for (group, statements) in groups {
+        all += statements.len();
+        for statement in statements.iter().filter(|it| !args.quiet || !it.holds()) {
+            // A manifest may hold any text.
+            let [field, stated, found] = [&statement.field, &statement.stated, &statement.found]
+                .map(|text| Printable::bytes(text.as_bytes()));
+            text += &if statement.holds() {
+                format!("holds    {group}: {field} = {stated}\n")
+            } else {
+                format!("differs  {group}: {field} = {stated}, but found {found}\n")
+            };
+        }
+        differing += statements.iter().filter(|it| !it.holds()).count();
+    }
+    text += &format!("{} of {all} statements hold\n", all - differing);
+    let written = stdout().and_then(|mut stdout| stdout.write_all(text.as_bytes()));
+    written.map_err(|error| Failure::stdout(&error))?;
+    Ok(if differing == 0 { Exit::Done } else { Exit::Findings })
+}
+
+/// Makes the manifest that the same inputs give now.
+fn run_again(manifest: &Manifest, shown: &str, quiet: bool) -> Result<Manifest, Failure> {
+    let data = |error: ManifestError| Failure::new(Exit::Data, format!("{shown}: {error}"));
+    let config = manifest.config().map_err(data)?;
+    let signals = signals::watch(&config.interrupt, config.io)?;
+    let paths: Result<Vec<PathBuf>, _> =
+        manifest.inputs.iter().map(|input| input.path.to_path()).collect();
+    let paths = paths.map_err(data)?;
+    let inputs = paths.iter().map(|path| match path {
+        path if path == Path::new("-") => Input::stdin(),
+        path => Input::path(path),
+    });
+    let mut rejects = manifest.rejects.as_ref().map(|_| {
+        RejectsWriter::new(DigestWriter::new(io::sink(), true), manifest.inputs.len() > 1)
+    });
+    let report = {
+        let _bar = progress::show(&config.progress, quiet);
+        let mut sink = |row: &RejectedRow<'_>| match &mut rejects {
+            Some(writer) => writer.write(row),
+            None => Ok(()),
+        };
+        let sinks = if manifest.rejects.is_some() {
+            Sinks { rejects: Some(&mut sink) }
+        } else {
+            Sinks::default()
+        };
+        millrace::run(&config, inputs.collect(), sinks)
+    };
+    let report = match report {
+        Err(RunError::Interrupted) => return Err(signals.failure()),
+        other => other?,
+    };
+    let broken = |error: io::Error| Failure::new(Exit::Io, error.to_string());
+    let mut written = DigestWriter::new(io::sink(), true);
+    balances::write(&mut written, &report.accounts, config.closing_threads()).map_err(broken)?;
+    let balances = written.finish().1.expect("it was wanted");
+    let rejects = rejects.map(RejectsWriter::finish).transpose().map_err(broken)?;
+    let rejects = rejects.and_then(|writer| writer.finish().1);
+    let again = Manifest::of(Evidence {
+        config: &config,
+        report: &report,
+        paths: paths.iter().map(|path| path.as_os_str().as_encoded_bytes()).collect(),
+        balances: Written { path: b"", digested: balances },
+        rejects: rejects.map(|digested| Written { path: b"", digested }),
+        state_root: StateRoot::of(&report.accounts),
+        run: RunFacts::default(),
+    });
+    Ok(again.with_outputs_named_as_in(manifest))
+}
+
+/// Compares the outputs that are files with what is stated of them.
+fn compare_outputs(manifest: &Manifest) -> Result<Vec<Statement>, ManifestError> {
+    let mut statements = Vec::new();
+    let outputs = [("balances", Some(&manifest.balances)), ("rejects", manifest.rejects.as_ref())];
+    for (field, output) in outputs {
+        let Some(output) = output else { continue };
+        let path = output.path.to_path()?;
+        if path == Path::new("-") {
+            continue;
+        }
+        match digest_of(&path) {
+            Ok(found) => statements.extend(output.compare(field, &found)),
+            Err(error) => {
+                statements.push(Statement::new(field, &output.path.path, error));
+                continue;
+            }
+        }
+        if field == "balances" {
+            match BalancesReader::open(&path).and_then(FileTotals::of) {
+                Ok(found) => statements.extend(manifest.compare_balances(&found)),
+                Err(error) => statements.push(Statement::new("accounts", "balances", error)),
+            }
+        }
+    }
+    Ok(statements)
+}
+
+fn digest_of(path: &Path) -> io::Result<Digested> {
+    let mut file = fs::File::open(path)?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes the state root of a balances file; `-` is standard input.
+pub(super) fn root(path: &Path) -> Result<Exit, Failure> {
+    let reader =
+        if path == Path::new("-") { BalancesReader::stdin() } else { BalancesReader::open(path) };
+    let totals = reader.and_then(FileTotals::of)?;
+    let text = format!("{}\n", totals.state_root);
+    let written = stdout().and_then(|mut stdout| stdout.write_all(text.as_bytes()));
+    written.map_err(|error| Failure::stdout(&error))?;
+    Ok(Exit::Done)
+}
