@@ -44,6 +44,7 @@ fn usage(error: &clap::Error) -> Exit {
 }
 
 fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
+    signals::outlive_file_size_limit()?;
     match &cli.command {
         None => ledger::run(&cli.ledger),
         Some(Command::Generate(args)) => generate::run(args),

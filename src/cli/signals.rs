@@ -1,4 +1,5 @@
-//! Signals: SIGINT and SIGTERM ask the run to stop, SIGBUS tells of a truncated map.
+//! Signals: SIGINT and SIGTERM ask the run to stop, SIGBUS tells of a truncated map, and SIGXFSZ is
+//! left to the write that it comes with.
 //!
 //! A run that is asked to stop does so between two blocks. One that cannot, because it waits for
 //! the reader of a pipe that it writes to, is ended where it is.
@@ -11,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 use millrace::Interrupt;
@@ -33,6 +34,17 @@ pub(super) struct Signals {
     is_committing: Arc<Mutex<bool>>,
 }
 
+/// Makes a file that may not grow any more (`ulimit -f`) fail the write, instead of the signal ending
+/// the process without a word.
+pub(super) fn outlive_file_size_limit() -> Result<(), Failure> {
+    // Nobody asks whether it came: the write says so.
+    flag::register(SIGXFSZ, Arc::default()).map(drop).map_err(|error| cannot_be_set(&error))
+}
+
+fn cannot_be_set(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Io, format!("signal handlers cannot be set: {error}"))
+}
+
 /// Sets the handlers for a run that reads by `io`.
 pub(super) fn watch(interrupt: &Interrupt, io: Io) -> Result<Signals, Failure> {
     let last = Arc::new(AtomicUsize::new(0));
@@ -49,9 +61,7 @@ pub(super) fn watch(interrupt: &Interrupt, io: Io) -> Result<Signals, Failure> {
         }
         Ok(())
     };
-    set().map_err(|error| {
-        Failure::new(Exit::Io, format!("signal handlers cannot be set: {error}"))
-    })?;
+    set().map_err(|error| cannot_be_set(&error))?;
     let signals = Signals { last, is_committing: Arc::default() };
     signals
         .end_when_stuck(interrupt.clone())

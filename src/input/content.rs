@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Io;
-use super::error::ReadFault;
+use super::error::{Fault, ReadFault};
 use super::map::Map;
 use crate::digest::Hasher;
 use crate::interrupt::Interrupt;
@@ -85,14 +85,15 @@ impl Content {
     }
 
     /// Gives the first `most` bytes, and whether they are all there are.
-    pub(super) fn first_bytes(&self, most: usize) -> io::Result<(Cow<'_, [u8]>, bool)> {
+    pub(super) fn first_bytes(&self, most: usize) -> Result<(Cow<'_, [u8]>, bool), Fault> {
         if let Some(bytes) = self.slice() {
             return Ok((Cow::Borrowed(&bytes[..bytes.len().min(most)]), bytes.len() <= most));
         }
         let mut bytes = Vec::new();
         if let Self::File { file, len } = self {
             let end = u64::try_from(most).expect("64 bits").min(*len);
-            Cursor { file, at: 0, end }.read_to_end(&mut bytes)?;
+            let read = Cursor { file, at: 0, end }.read_to_end(&mut bytes);
+            read.map_err(|error| Fault::after(&bytes, error))?;
         }
         let is_all =
             self.len().is_some_and(|len| usize::try_from(len).is_ok_and(|len| len <= most));

@@ -15,7 +15,8 @@ type BoxedReader = Box<dyn Read + Send>;
 pub(super) fn open(mut reader: BoxedReader, limit_bytes: u64) -> Result<BoxedReader, Fault> {
     let mut first = Vec::new();
     let longest = u64::try_from(LONGEST).expect("small");
-    reader.by_ref().take(longest).read_to_end(&mut first)?;
+    let read = reader.by_ref().take(longest).read_to_end(&mut first);
+    read.map_err(|error| Fault::after(&first, error))?;
     let compression = compression(&first);
     let whole = Cursor::new(first).chain(reader);
     let plain: BoxedReader = match compression {

@@ -126,21 +126,33 @@ pub enum FormatError {
 #[derive(Debug)]
 pub(super) enum Fault {
     Format(FormatError),
-    Io(io::Error),
+    /// What has been read by then lies behind it, in bytes.
+    Io {
+        source: io::Error,
+        read_bytes: u64,
+    },
 }
 
 impl Fault {
-    /// Names the input of a fault at its start.
+    /// A read that failed after `read` had been filled.
+    pub(super) fn after(read: &[u8], source: io::Error) -> Self {
+        Self::Io { source, read_bytes: u64::try_from(read.len()).expect("64 bits") }
+    }
+
+    /// Names the input of a fault in what is read from its start.
     pub(super) fn of(self, name: &str) -> InputError {
         self.at(name, 0)
     }
 
-    /// Names the input and the place of a fault.
+    /// Names the input and the place where that began which was read.
     pub(super) fn at(self, name: &str, offset_bytes: u64) -> InputError {
         let name = name.to_owned();
         match self {
             Self::Format(source) => InputError::Format { name, source },
-            Self::Io(source) => match source.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Self::Io { source, read_bytes } => match source
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref())
+            {
                 Some(ReadFault::Truncated) => InputError::Changed { name, change: "was truncated" },
                 Some(ReadFault::Interrupted) => InputError::Interrupted { name },
                 Some(&ReadFault::TooLarge { limit_bytes }) => {
@@ -149,7 +161,10 @@ impl Fault {
                 Some(&ReadFault::TooFewLines { lines, line }) => {
                     InputError::TooFewLines { name, lines, line }
                 }
-                None => InputError::Read { name, offset_bytes, source },
+                None => {
+                    let offset_bytes = offset_bytes + read_bytes;
+                    InputError::Read { name, offset_bytes, source }
+                }
             },
         }
     }
@@ -162,8 +177,8 @@ impl From<FormatError> for Fault {
 }
 
 impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+    fn from(source: io::Error) -> Self {
+        Self::Io { source, read_bytes: 0 }
     }
 }
 

@@ -81,8 +81,9 @@ pub(super) fn of_stream(
     let mut wanted = LONGEST;
     loop {
         let want = wanted - bytes.len();
-        let got =
-            reader.by_ref().take(u64::try_from(want).expect("small")).read_to_end(&mut bytes)?;
+        let read =
+            reader.by_ref().take(u64::try_from(want).expect("small")).read_to_end(&mut bytes);
+        let got = read.map_err(|error| Fault::after(&bytes, error))?;
         if let Some(head) = Head::look(&bytes, got < want, opening)? {
             let length = usize::try_from(head.length).expect("a head is short");
             bytes.drain(..length);
