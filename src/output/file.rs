@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, TempPath};
 
+use super::disk;
 use super::error::{CreateError, WriteError};
 use super::target::{Place, Target};
 
@@ -24,9 +25,6 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// As much is handed to the operating system before the disk is to begin with it.
 const BEGIN_BYTES: u64 = 4 << 20;
-
-/// What a file is created with; the umask of the process takes its share.
-const NEW_FILE_MODE: u32 = 0o666;
 
 /// As much of the target's name as a temporary carries: some file systems end names at 143 bytes.
 const MAX_NAME_BYTES: usize = 100;
@@ -97,7 +95,7 @@ impl OutputFile {
     /// The path names a directory, a write-protected file or a mount point, its directory is
     /// missing or takes no new file, or a device cannot be opened.
     pub fn create(path: &Path) -> Result<Self, CreateError> {
-        Self::create_with(path, open_unnamed)
+        Self::create_with(path, disk::open_unnamed)
     }
 
     fn create_with(path: &Path, open_unnamed: OpenUnnamed) -> Result<Self, CreateError> {
@@ -155,7 +153,7 @@ impl OutputFile {
 
     /// Hands bytes to the operating system.
     fn hand_over(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let result = self.file.write_all(bytes);
+        let result = disk::write_all(&self.file, bytes);
         self.note(result)?;
         self.written_bytes += u64::try_from(bytes.len()).expect("64 bits");
         self.begin_sync();
@@ -167,7 +165,7 @@ impl OutputFile {
     fn begin_sync(&mut self) {
         let length = self.written_bytes - self.begun_bytes;
         if length >= BEGIN_BYTES && !self.is_stream() {
-            begin_writing_out(&self.file, self.begun_bytes, length);
+            disk::begin_writing_out(&self.file, self.begun_bytes, length);
             self.begun_bytes = self.written_bytes;
         }
     }
@@ -185,7 +183,7 @@ impl OutputFile {
         let completed = match self.failure {
             Some(kind) => Err(kind.into()),
             None if self.is_stream() => self.drain(),
-            None => self.drain().and_then(|()| self.file.sync_all()),
+            None => self.drain().and_then(|()| disk::sync(&self.file)),
         };
         completed.map_err(|source| WriteError::write(&self.path, source))
     }
@@ -194,9 +192,10 @@ impl OutputFile {
     fn give_name(&mut self) -> Result<(), WriteError> {
         let Destination::Replace { place, name } = &mut self.destination else { return Ok(()) };
         if matches!(name, TemporaryName::Unnamed) {
-            let linked = link(&self.file, place)
+            let linked = hidden_names(&hidden_prefix(&place.name))
+                .make_in(&place.directory, |path| disk::link(&self.file, path))
                 .map_err(|source| WriteError::replace(&self.path, source))?;
-            *name = TemporaryName::Named(linked);
+            *name = TemporaryName::Named(linked.into_temp_path());
         }
         Ok(())
     }
@@ -209,9 +208,9 @@ impl OutputFile {
         else {
             return Ok(None);
         };
-        match temporary.persist(place.path()) {
+        match disk::rename(temporary, &place.path()) {
             Ok(()) => Ok(Some((path, place.directory))),
-            Err(failure) => Err(WriteError::replace(&path, failure.error)),
+            Err(source) => Err(WriteError::replace(&path, source)),
         }
     }
 }
@@ -258,7 +257,7 @@ pub fn persist_all(files: Vec<OutputFile>) -> Result<(), WriteError> {
         }
     }
     for (directory, path) in directories {
-        if let Err(source) = sync_directory(&directory) {
+        if let Err(source) = disk::sync_directory(&directory) {
             return Err(WriteError::SyncDirectory { path, directory, source });
         }
     }
@@ -273,12 +272,8 @@ fn open_temporary(
     let (file, name) = if let Some(file) = open_unnamed(&place.directory)? {
         (file, TemporaryName::Unnamed)
     } else {
-        let (file, path) = Builder::new()
-            .prefix(&hidden_prefix(&place.name))
-            .suffix(HIDDEN_SUFFIX)
-            .permissions(Permissions::from_mode(NEW_FILE_MODE))
-            .tempfile_in(&place.directory)?
-            .into_parts();
+        let prefix = hidden_prefix(&place.name);
+        let (file, path) = disk::create(&mut hidden_names(&prefix), &place.directory)?;
         (file, TemporaryName::Named(path))
     };
     if let Some(mode) = mode
@@ -289,64 +284,12 @@ fn open_temporary(
     Ok((file, name))
 }
 
-/// Opens a temporary without a name, where the system can make one and can name it later.
-#[cfg(target_os = "linux")]
-fn open_unnamed(directory: &Path) -> io::Result<Option<File>> {
-    use rustix::fs::{Mode, OFlags, open};
-    use rustix::io::Errno;
-
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    match open(directory, flags, Mode::from_raw_mode(NEW_FILE_MODE)) {
-        Ok(descriptor) => {
-            let file = File::from(descriptor);
-            let has_proc = descriptor_path(&file).symlink_metadata().is_ok();
-            Ok(has_proc.then_some(file))
-        }
-        // A file system without them, or a kernel before 3.11. The directory is known to exist.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// Makes hidden names to try.
+fn hidden_names(prefix: &OsStr) -> Builder<'_, 'static> {
+    let mut names = Builder::new();
+    names.prefix(prefix).suffix(HIDDEN_SUFFIX);
+    names
 }
-
-#[cfg(not(target_os = "linux"))]
-fn open_unnamed(_: &Path) -> io::Result<Option<File>> {
-    Ok(None)
-}
-
-/// Gives a temporary without a name a hidden one beside its target.
-fn link(file: &File, place: &Place) -> io::Result<TempPath> {
-    use rustix::fs::{AtFlags, CWD, linkat};
-
-    // By the way of /proc: naming the descriptor itself takes a capability that few have.
-    let unnamed = descriptor_path(file);
-    let linked = Builder::new()
-        .prefix(&hidden_prefix(&place.name))
-        .suffix(HIDDEN_SUFFIX)
-        .make_in(&place.directory, |path| {
-            linkat(CWD, &unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
-        })?;
-    Ok(linked.into_temp_path())
-}
-
-fn descriptor_path(file: &File) -> PathBuf {
-    use std::os::fd::AsRawFd;
-    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
-}
-
-/// Asks the system to begin to write a part of a file to the disk, without waiting for it.
-#[cfg(target_os = "linux")]
-fn begin_writing_out(file: &File, start_bytes: u64, length_bytes: u64) {
-    use rustix::fs::{Advice, fadvise};
-    use std::num::NonZeroU64;
-
-    // Pages that are no longer needed are written out, and these are not on the disk yet, so they
-    // also stay in memory. No failure counts: the sync at the end reports what matters.
-    let _ = fadvise(file, start_bytes, NonZeroU64::new(length_bytes), Advice::DontNeed);
-}
-
-/// Nothing: only the sync at the end writes out.
-#[cfg(not(target_os = "linux"))]
-fn begin_writing_out(_: &File, _: u64, _: u64) {}
 
 /// Gives `.NAME.millrace-`, a long NAME cut, to which random letters and `.tmp` are added.
 fn hidden_prefix(name: &OsStr) -> OsString {
@@ -359,20 +302,6 @@ fn hidden_prefix(name: &OsStr) -> OsString {
         length_bytes -= 1;
     }
     OsString::from_vec([b".", &bytes[..length_bytes], b".millrace-"].concat())
-}
-
-/// Makes the names in a directory outlast a power cut.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    let opened = match File::open(directory) {
-        // A directory that may be written but not read cannot be synced.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
-        opened => opened?,
-    };
-    match opened.sync_all() {
-        // File systems that have no such thing say so.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        synced => synced,
-    }
 }
 
 #[cfg(test)]

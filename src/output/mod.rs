@@ -6,6 +6,7 @@
 
 pub mod balances;
 mod cell;
+mod disk;
 mod error;
 mod file;
 mod label;

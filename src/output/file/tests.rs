@@ -21,7 +21,7 @@ fn names(folder: &TempDir) -> Vec<OsString> {
 }
 
 /// The ways to make a temporary: the system's best, and the one that works everywhere.
-const WAYS: [OpenUnnamed; 2] = [open_unnamed, |_| Ok(None)];
+const WAYS: [OpenUnnamed; 2] = [disk::open_unnamed, |_| Ok(None)];
 
 fn written(path: &Path, content: &str, way: OpenUnnamed) -> OutputFile {
     let mut output = OutputFile::create_with(path, way).unwrap();
@@ -59,10 +59,10 @@ fn a_dropped_output_leaves_no_trace() {
 #[test]
 fn an_unfinished_output_has_no_name_where_the_file_system_can_do_that() {
     let folder = folder();
-    if !matches!(open_unnamed(folder.path()), Ok(Some(_))) {
+    if !matches!(disk::open_unnamed(folder.path()), Ok(Some(_))) {
         return;
     }
-    let _output = written(&folder.path().join("new.csv"), "new", open_unnamed);
+    let _output = written(&folder.path().join("new.csv"), "new", disk::open_unnamed);
     assert_eq!(names(&folder), ["old.csv"]);
 }
 
@@ -167,7 +167,7 @@ fn a_directory_that_takes_no_file_is_refused() {
 
 #[test]
 fn devices_and_pipes_are_written_to_directly() {
-    let null = written(Path::new("/dev/null"), "gone", open_unnamed);
+    let null = written(Path::new("/dev/null"), "gone", disk::open_unnamed);
     assert!(null.is_stream());
     null.persist().unwrap();
 
@@ -179,7 +179,7 @@ fn devices_and_pipes_are_written_to_directly() {
         let path = path.clone();
         thread::spawn(move || fs::read_to_string(path).unwrap())
     };
-    written(&path, "streamed", open_unnamed).persist().unwrap();
+    written(&path, "streamed", disk::open_unnamed).persist().unwrap();
     assert_eq!(reader.join().unwrap(), "streamed");
     assert_eq!(names(&folder), ["fifo", "old.csv"]);
 }
@@ -187,20 +187,20 @@ fn devices_and_pipes_are_written_to_directly() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_device_fails_the_output() {
-    let full = written(Path::new("/dev/full"), "lost", open_unnamed);
+    let full = written(Path::new("/dev/full"), "lost", disk::open_unnamed);
     let error = full.persist().unwrap_err();
     assert!(matches!(error, WriteError::Write { .. }));
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(error.to_string().starts_with("/dev/full: writing failed: "), "{error}");
 
-    let mut full = written(Path::new("/dev/full"), "lost", open_unnamed);
+    let mut full = written(Path::new("/dev/full"), "lost", disk::open_unnamed);
     full.flush().unwrap_err();
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_failed_write_is_not_forgotten() {
-    let mut full = written(Path::new("/dev/full"), "lost", open_unnamed);
+    let mut full = written(Path::new("/dev/full"), "lost", disk::open_unnamed);
     full.flush().unwrap_err();
     assert!(full.buffer.is_empty());
     assert_eq!(full.persist().unwrap_err().kind(), io::ErrorKind::StorageFull);
@@ -282,3 +282,5 @@ fn a_device_is_not_asked_to_begin() {
     assert_eq!((output.written_bytes, output.begun_bytes), (5 << 20, 0));
     output.persist().unwrap();
 }
+
+mod failing;
