@@ -113,6 +113,9 @@ pub struct Config {
     pub interrupt: Interrupt,
     /// Tells how far the run is.
     pub progress: Progress,
+    /// Which worker panics, and when.
+    #[cfg(test)]
+    pub(super) panic_at: Option<super::panics::PanicAt>,
 }
 
 impl Config {
@@ -203,6 +206,8 @@ impl Default for Config {
             max_input_bytes: Self::MAX_INPUT_BYTES,
             interrupt: Interrupt::default(),
             progress: Progress::default(),
+            #[cfg(test)]
+            panic_at: None,
         }
     }
 }

@@ -10,6 +10,8 @@ mod digests;
 mod error;
 mod intake;
 mod merge;
+#[cfg(test)]
+mod panics;
 mod parsed;
 mod scout;
 mod worker;
@@ -221,6 +223,8 @@ fn process(
     let reporting = sinks.rejects.is_some();
     let workers =
         (0..shards).map(|_| ShardWorker::new(Shard::one_of(shards, config.rules), reporting));
+    #[cfg(test)]
+    let workers = panics::with_fuses(workers, config);
     let mut merge = Merge::new(sources, shards, sinks.rejects);
     let settings = pipeline::Settings {
         queue_batches: config.queue_batches(reporting),

@@ -24,6 +24,8 @@ pub(super) struct ShardWorker<'s> {
     /// The refused rows of the current block, where they are reported.
     refused: Vec<Refused>,
     reporting: bool,
+    #[cfg(test)]
+    pub(super) fuse: Option<super::panics::Fuse>,
     /// Its notices go where the blocks of the sources go.
     sources: PhantomData<fn() -> &'s ()>,
 }
@@ -47,6 +49,8 @@ impl ShardWorker<'_> {
             rejected: ByKind::default(),
             refused: Vec::new(),
             reporting,
+            #[cfg(test)]
+            fuse: None,
             sources: PhantomData,
         }
     }
@@ -62,6 +66,8 @@ impl<'s> Worker for ShardWorker<'s> {
         batch: &mut Batch,
         outbox: &mut dyn Outbox<Notice<'s>>,
     ) -> Result<(), Stopped> {
+        #[cfg(test)]
+        self.fuse.iter_mut().for_each(super::panics::Fuse::burn);
         for entries in batch.entries.chunks(CHUNK) {
             // All look-ups first: none waits for another, and what they find is at hand afterwards.
             self.shard.find_all(entries, Entry::posting, &mut self.slots);
