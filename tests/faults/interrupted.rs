@@ -105,6 +105,28 @@ fn a_signal_stops_a_run_that_waits_for_standard_input() {
     }
 }
 
+#[test]
+fn a_signal_stops_a_run_that_keeps_its_input_in_a_temporary_file() {
+    // More than is kept in memory, and then nothing.
+    let input = deposits((0..1_000_000).map(|tx| (7, tx)));
+    assert!(input.len() > 16 << 20);
+    for (signal, code) in STOPS {
+        let folder = folder();
+        let before = folder.files();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut command = folder.command(MILLRACE);
+        command.args(["-", "-o", "out.csv", "--rejects", "rejects.csv"]).stdin(reader);
+        let child = command.spawn().unwrap();
+        writer.write_all(input.as_bytes()).unwrap();
+        while rustix::io::ioctl_fionread(&writer).unwrap() > 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        send(&child, signal);
+        assert_stops(child, &folder, code);
+        assert!(folder.files() == before, "{:?}", folder.files());
+    }
+}
+
 /// A run that wrote to a pipe nobody read could be ended by SIGKILL alone: std waits for the pipe
 /// again whenever a signal wakes it.
 #[test]
