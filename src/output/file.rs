@@ -2,8 +2,9 @@
 //!
 //! What is written goes to a temporary beside the target, which takes the target's place only once
 //! it is complete and on the disk. On Linux the temporary has no name until then, so that a killed
-//! run leaves nothing behind. Permissions of a replaced file are kept; its owner and further hard
-//! links are not. Devices and pipes are written to directly: nothing can take their place. What
+//! run leaves nothing behind; one that is killed between the two calls that give it its place leaves
+//! a hidden file, which is complete. Permissions of a replaced file are kept; its owner and further
+//! hard links are not. Devices and pipes are written to directly: nothing can take their place. What
 //! the bytes mean is not known here.
 
 use std::collections::BTreeMap;
