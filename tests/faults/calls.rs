@@ -212,6 +212,8 @@ impl Scene {
                     struck += 1;
                     if fault == "error=EINTR" {
                         assert_eq!(ran.code, Some(0), "{calls} {nth}: {}", ran.stderr);
+                    } else if fault.starts_with("error") && VITAL.contains(&calls) {
+                        assert_eq!(ran.code, Some(74), "{calls} {nth}: {}", ran.stderr);
                     }
                 }
             }
@@ -240,13 +242,18 @@ fn can_trace() -> bool {
     false
 }
 
+/// Calls that no run can do without.
+const VITAL: [&str; 4] = ["write", "fsync", "linkat", RENAME];
+
+const RENAME: &str = "?rename,?renameat,renameat2";
+
 /// What each call is told, where the full sweep tells more than the short one.
 const ERRORS: [(&str, &[&str]); 13] = [
     ("?read,pread64", &["EIO"]),
     ("write", &["EIO", "ENOSPC", "EDQUOT"]),
     ("fsync", &["EIO", "ENOSPC", "EDQUOT"]),
     ("linkat", &["EIO", "ENOSPC", "EDQUOT"]),
-    ("?rename,?renameat,renameat2", &["EIO", "ENOSPC", "EDQUOT"]),
+    (RENAME, &["EIO", "ENOSPC", "EDQUOT"]),
     ("?open,openat", &["EIO", "EMFILE", "ENOSPC", "EDQUOT"]),
     ("clone3", &["EAGAIN"]),
     ("?stat,?fstat,newfstatat,statx", &["EIO"]),
@@ -277,7 +284,7 @@ fn a_call_that_fails_leaves_every_output_whole() {
     }
     for args in [BALANCES_ALONE, REJECTS_ALONE, PIPE] {
         let scene = Scene::new(args);
-        for calls in ["write", "fsync", "?rename,?renameat,renameat2"] {
+        for calls in ["write", "fsync", RENAME] {
             struck += scene.sweep(calls, "error=ENOSPC", false, 1);
         }
     }
@@ -306,7 +313,7 @@ fn a_signal_at_a_call_leaves_every_output_whole() {
     let mut struck = 0;
     let scene = Scene::new(MAP);
     for signal in ["INT", "TERM", "KILL"] {
-        for calls in ["write", "fsync", "linkat", "?rename,?renameat,renameat2", "mmap,munmap"] {
+        for calls in ["write", "fsync", "linkat", RENAME, "mmap,munmap"] {
             let step = if calls.starts_with("mmap") { 9 } else { 1 };
             struck += scene.sweep(calls, &format!("signal={signal}"), false, step);
         }
