@@ -31,7 +31,8 @@ pub(crate) fn history(seed: u64) -> History {
     let rules = rules(&mut dice);
     let flags = Flags { ignore_extra_columns: dice.one_in(6), strict: dice.one_in(4) };
     let mut story = Story::new(&mut dice);
-    let rows = dice.pick(&[1, 2, 4, 8, 16, 30, 60]);
+    // Long ones fill what takes rows by the 64 and the 128.
+    let rows = if dice.one_in(64) { 300 } else { dice.pick(&[1, 2, 4, 8, 16, 30, 60]) };
     let rows: Vec<_> = (0..rows).map(|_| story.next(&mut dice)).collect();
     let parts = if dice.one_in(5) { 2 + dice.place(2) } else { 1 };
     let mut inputs: Vec<_> = rows
@@ -73,6 +74,9 @@ pub(crate) struct Meaning {
 struct Story {
     clients: u64,
     ids: u64,
+    /// The first id, and how far apart they lie: at the edges of words and pages, far from all.
+    first_id: u64,
+    id_step: u64,
     said: Vec<Meaning>,
     used: BTreeSet<u64>,
     /// About what is available, so that amounts can meet it: disputes are left out.
@@ -81,8 +85,18 @@ struct Story {
 
 impl Story {
     fn new(dice: &mut Dice) -> Self {
-        let (clients, ids) = (dice.pick(&[1, 2, 4, 4]), dice.pick(&[3, 8, 8, 64]));
-        Self { clients, ids, said: Vec::new(), used: BTreeSet::new(), available: BTreeMap::new() }
+        let (clients, ids) = (dice.pick(&[1, 2, 4, 4, 4, 12]), dice.pick(&[3, 8, 8, 64]));
+        let (first_id, id_step) =
+            dice.pick(&[(0, 1), (0, 1), (0, 1), (60, 1), (505, 1), (7, 1 << 20)]);
+        Self {
+            clients,
+            ids,
+            first_id,
+            id_step,
+            said: Vec::new(),
+            used: BTreeSet::new(),
+            available: BTreeMap::new(),
+        }
     }
 
     fn next(&mut self, dice: &mut Dice) -> Meaning {
@@ -109,7 +123,8 @@ impl Story {
     }
 
     fn fresh(&self, dice: &mut Dice) -> Meaning {
-        let client = if dice.one_in(40) { u64::MAX } else { dice.below(self.clients) };
+        const FAR: [u64; 4] = [u64::MAX, u64::MAX, u64::MAX - 512, (1 << 40) - 1];
+        let client = if dice.one_in(40) { dice.pick(&FAR) } else { dice.below(self.clients) };
         let kind = match dice.below(8) {
             0 => dice.pick(&["dispute", "resolve", "chargeback"]),
             1..=2 => "withdrawal",
@@ -118,9 +133,9 @@ impl Story {
         // In a real file ids are fresh as a rule; here every second one is.
         let next = u64::try_from(self.used.len()).expect("lengths fit 64 bits");
         let tx = match dice.below(40) {
-            0 => u64::MAX,
-            1..20 => next,
-            _ => dice.below(self.ids),
+            0 => dice.pick(&FAR),
+            1..20 => self.first_id + next * self.id_step,
+            _ => self.first_id + dice.below(self.ids) * self.id_step,
         };
         let available = self.available.get(&client).copied().unwrap_or_default();
         let amount = match dice.below(8) {

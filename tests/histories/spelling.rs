@@ -49,6 +49,8 @@ pub(crate) struct Spelling {
     odd_one_in: u64,
     /// One row in this many is spoiled.
     spoiled_one_in: u64,
+    /// One line in this many is blank.
+    blank_one_in: u64,
 }
 
 impl Spelling {
@@ -66,6 +68,7 @@ impl Spelling {
             line_ends: dice.pick(&[&["\n"][..], &["\n"], &["\r\n"], &["\n", "\r\n"]]),
             odd_one_in: dice.pick(&[RARELY, 20, 3]),
             spoiled_one_in: dice.pick(&[RARELY, 20, 4]),
+            blank_one_in: dice.pick(&[RARELY, 16]),
         }
     }
 
@@ -103,7 +106,7 @@ impl Spelling {
     }
 
     fn write_blank_lines(&self, dice: &mut Dice, bytes: &mut Vec<u8>) {
-        while dice.one_in(16) {
+        while dice.one_in(self.blank_one_in) {
             bytes.extend(dice.pick(&BLANK_LINES).as_bytes());
             bytes.extend(dice.pick(self.line_ends).as_bytes());
         }
@@ -221,7 +224,12 @@ impl Spelling {
 /// Spoils a line as a whole.
 fn misshape(dice: &mut Dice, mut line: Vec<u8>) -> Vec<u8> {
     match dice.below(16) {
-        0 => line.resize(LONGEST_ROW_BYTES + dice.place(2), b' '),
+        0 => {
+            if dice.one_in(4) {
+                line.clear();
+            }
+            line.resize(LONGEST_ROW_BYTES + dice.place(2), b' ');
+        }
         1..=4 => line.truncate(dice.place(line.len())),
         5..=7 => line.extend(dice.pick(&[",x", ",,0", ",\"", "\"", ",\"7\"", "\r"]).bytes()),
         _ => {
