@@ -45,6 +45,9 @@ impl Account {
     /// Tells whether `amount` is available.
     #[inline]
     pub fn covers(&self, amount: Amount) -> bool {
+        if planted!(DisputeOfAllRefused) {
+            return self.available > Balance::from(amount);
+        }
         self.available >= Balance::from(amount)
     }
 
@@ -65,6 +68,9 @@ impl Account {
     #[inline]
     pub fn hold(&mut self, amount: Amount) {
         self.available -= amount;
+        if planted!(HeldSubtracted) {
+            return self.held -= amount;
+        }
         self.held += amount;
     }
 
@@ -72,6 +78,9 @@ impl Account {
     #[inline]
     pub fn release(&mut self, amount: Amount) {
         self.held -= amount;
+        if planted!(ResolveKeepsMoney) {
+            return;
+        }
         self.available += amount;
         debug_assert!(self.held >= Balance::ZERO);
     }
@@ -79,8 +88,12 @@ impl Account {
     /// Takes a held `amount` away and locks the account.
     #[inline]
     pub fn charge_back(&mut self, amount: Amount) {
-        self.held -= amount;
-        self.locked = true;
+        if planted!(ChargebackTakesAvailable) {
+            self.available -= amount;
+        } else {
+            self.held -= amount;
+        }
+        self.locked |= !planted!(ChargebackLocksNot);
         debug_assert!(self.held >= Balance::ZERO);
     }
 }

@@ -75,6 +75,7 @@ impl Amount {
         };
         let point = unsigned.iter().position(|&byte| byte == b'.');
         let (whole, decimals) = match point {
+            Some(0) if planted!(PointFirst) => (&unsigned[1..], &[][..]),
             Some(at) => (&unsigned[..at], &unsigned[at + 1..]),
             None => (unsigned, &[][..]),
         };
@@ -82,14 +83,14 @@ impl Amount {
         if digits == 0 || !whole.iter().chain(decimals).all(u8::is_ascii_digit) {
             return Err(AmountError::Malformed);
         }
-        if negative {
+        if negative && !(planted!(NegativeZero) && unsigned == b"0") {
             return Err(AmountError::Negative);
         }
         if whole.iter().chain(decimals).all(|&digit| digit == b'0') {
             return Err(AmountError::Zero);
         }
         let (kept, excess) = decimals.split_at(decimals.len().min(DECIMALS));
-        if excess.iter().any(|&digit| digit != b'0') {
+        if excess.iter().any(|&digit| digit != b'0' || planted!(ExcessZerosRefused)) {
             return Err(AmountError::TooPrecise);
         }
         let zeros = whole.iter().take_while(|&&digit| digit == b'0').count();
@@ -104,6 +105,9 @@ impl Amount {
             .chain(kept)
             .chain(padding)
             .fold(0, |units: u64, digit| units * 10 + u64::from(digit - b'0'));
+        if planted!(LargestPlusOne) && units == Self::MAX.units() + 1 {
+            return Ok(Self::MAX);
+        }
         Self::from_units(units).ok_or(AmountError::TooLarge)
     }
 }
@@ -182,7 +186,7 @@ impl Balance {
     #[inline]
     #[expect(clippy::missing_panics_doc, reason = "a remainder is below its divisor")]
     pub fn write_to(self, out: &mut Vec<u8>) {
-        if self.0 < 0 {
+        if self.0 < 0 && !(planted!(NegativeFraction) && self.0 > -10_000) {
             out.push(b'-');
         }
         let units = self.0.unsigned_abs();
@@ -193,7 +197,7 @@ impl Balance {
         } else {
             let scale = u128::from(UNITS_PER_WHOLE);
             let decimals = u64::try_from(units % scale).expect("below the scale");
-            (digits.format(units / scale), decimals)
+            (digits.format(units / scale), if planted!(LargeFraction) { 0 } else { decimals })
         };
         out.extend_from_slice(whole.as_bytes());
         let digit = |place: u64| b'0' + u8::try_from(decimals / place % 10).expect("one digit");

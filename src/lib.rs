@@ -16,6 +16,9 @@
 //! # Features
 //! `cli` (default) builds the command-line tool and takes in what only that needs.
 
+#[macro_use]
+mod planted;
+
 pub mod account;
 pub mod amount;
 pub mod balances_file;
@@ -43,6 +46,8 @@ pub use engine::{
 };
 pub use input::Input;
 pub use interrupt::Interrupt;
+#[cfg(planted)]
+pub use planted::{Fault, plant};
 
 /// The examples of the README, compiled and run as documentation tests.
 #[cfg(doctest)]

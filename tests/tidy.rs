@@ -6,6 +6,7 @@
 
 mod source;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -201,6 +202,43 @@ fn async_code(files: &[SourceFile]) -> Vec<String> {
     named_outside(files, &[], &["async", "await", "futures", "tokio"])
 }
 
+/// Planted bugs are named through their macro, and through nothing that a normal build would keep.
+fn stray_planting(files: &[SourceFile]) -> Vec<String> {
+    let homes = ["src/lib.rs", "src/planted.rs"];
+    let files = files.iter().filter(|file| !homes.contains(&file.path.as_str()));
+    files
+        .flat_map(|file| {
+            let others = file.code.replace("planted!(", "(");
+            let lines = (1..).zip(others.lines());
+            places(&file.path, lines, &["planted"])
+        })
+        .collect()
+}
+
+/// Each bug that `src/planted.rs` lists stands in one place, and no other does.
+fn faults_out_of_place(files: &[SourceFile]) -> Vec<String> {
+    let (lists, others): (Vec<_>, Vec<_>) =
+        files.iter().partition(|file| file.path == "src/planted.rs");
+    let listed = lists.iter().flat_map(|file| {
+        let (_, list) = file.code.split_once("\nfaults! {").expect("the list of faults");
+        list.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim())
+    });
+    let planted = others.iter().flat_map(|file| {
+        file.code.split("planted!(").skip(1).filter_map(|rest| rest.split(')').next())
+    });
+    let mut counts = BTreeMap::new();
+    for name in listed {
+        counts.entry(name).or_insert([0, 0])[0] += 1;
+    }
+    for name in planted {
+        counts.entry(name).or_insert([0, 0])[1] += 1;
+    }
+    let wrong = counts.into_iter().filter(|&(_, count)| count != [1, 1]);
+    wrong
+        .map(|(name, [lists, places])| format!("{name}: listed {lists} times, planted {places}"))
+        .collect()
+}
+
 #[test]
 fn money_transactions_accounts_rules_and_the_ledger_are_pure() {
     check(impure);
@@ -267,6 +305,16 @@ fn nothing_is_async() {
 }
 
 #[test]
+fn a_planted_bug_is_named_through_its_macro_alone() {
+    check(stray_planting);
+}
+
+#[test]
+fn each_bug_of_the_list_is_planted_in_one_place() {
+    check(faults_out_of_place);
+}
+
+#[test]
 fn every_dependency_says_what_it_is_for() {
     let manifest = root_file("Cargo.toml");
     let (mut in_dependencies, mut above, mut seen) = (false, "", 0);
@@ -307,7 +355,8 @@ fn no_async_runtime_is_locked() {
 fn each_rule_notices_what_it_forbids() {
     let long = "\n".repeat(MOST_FILE_LINES + 1);
     let function = format!("fn f(a: [u8; 2]) {{{}}}", "\n".repeat(MOST_FUNCTION_LINES));
-    let planted: [(Rule, &str, &str); 17] = [
+    let list = "macro_rules! faults {}\nfaults! {\n    Forgotten: \"what\",\n}";
+    let planted: [(Rule, &str, &str); 22] = [
         (impure, "src/ledger/shard.rs", "use std::{fmt, fs};"),
         (impure, "src/amount.rs", "tracing::info!(\"paid\");"),
         (rules_in_the_parser, "src/parser/fast.rs", "use crate::ledger::Shard;"),
@@ -325,6 +374,11 @@ fn each_rule_notices_what_it_forbids() {
         (long_files, "src/rules.rs", &long),
         (long_functions, "src/rules.rs", &function),
         (async_code, "src/engine/mod.rs", "async fn run() {}"),
+        (stray_planting, "src/engine/mod.rs", "crate::planted::plant(None);"),
+        (stray_planting, "src/ledger/shard.rs", "#[cfg(planted)]\nfn f() {}"),
+        (faults_out_of_place, "src/planted.rs", list),
+        (faults_out_of_place, "src/amount.rs", "if planted!(Unlisted) {}"),
+        (faults_out_of_place, "src/amount.rs", "planted!(Twice) || planted!(Twice)"),
     ];
     for (rule, path, text) in planted {
         let found = rule(&[SourceFile::new(path, text)]);

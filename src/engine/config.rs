@@ -161,7 +161,8 @@ impl Config {
 
     /// The largest ids that count as such under the rules.
     pub(super) fn id_limits(&self) -> IdLimits {
-        IdLimits { max_client: self.rules.max_client, max_tx: self.rules.max_tx }
+        let less = u64::from(planted!(MaxClientRefused));
+        IdLimits { max_client: self.rules.max_client - less, max_tx: self.rules.max_tx }
     }
 
     /// Batches that may wait in the queue of each worker.

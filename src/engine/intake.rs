@@ -129,7 +129,8 @@ impl<'c, 's> Intake<'c, 's> {
         } else {
             self.read_alone(lanes)?;
         }
-        for lane in 0..self.batches.len() {
+        let lanes_kept = usize::from(planted!(LastBatchKept));
+        for lane in 0..self.batches.len() - lanes_kept {
             self.flush(lane, lanes)?;
         }
         self.tally.unnamed = self.registry.unnamed();
@@ -190,7 +191,9 @@ impl<'c, 's> Intake<'c, 's> {
                 self.tally.inputs.push((self.tally.rows - rows_before, bytes));
                 self.tally.bytes += bytes;
                 self.tally.blank_lines += source.blank_lines;
-                self.line = None;
+                if !planted!(LinesRunOn) {
+                    self.line = None;
+                }
             }
             Origin::Failed(error) => return Err(error.into()),
             Origin::Nothing => {}
@@ -246,7 +249,7 @@ impl<'c, 's> Intake<'c, 's> {
                 note(row, key);
             }
             self.make_room(rows.len(), lanes)?;
-            if duplicate == 0 {
+            if duplicate == 0 || planted!(DuplicatesApplied) {
                 self.enter_all(rows);
                 continue;
             }
@@ -272,7 +275,8 @@ impl<'c, 's> Intake<'c, 's> {
         }
         let shards = self.batches.len();
         for row in rows {
-            self.batches[route_among(row.client, shards)].entries.push(Entry::of(*row));
+            let owner = if planted!(RoutedById) { row.tx } else { row.client };
+            self.batches[route_among(owner, shards)].entries.push(Entry::of(*row));
         }
     }
 

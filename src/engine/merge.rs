@@ -138,7 +138,9 @@ fn write_block(
     let source = &sources[source];
     refused.extend(by_reader);
     // What each of them refused is in order already, and a stable sort only merges it.
-    refused.sort_by_key(|row| row.offset);
+    if !planted!(RejectsUnsorted) {
+        refused.sort_by_key(|row| row.offset);
+    }
     let bytes = block.bytes();
     let count = u64::try_from(refused.len()).expect("64 bits");
     let lines = LineReader::new(&source.layout);
@@ -146,6 +148,7 @@ fn write_block(
     for Refused { offset, reason, transaction } in refused {
         let offset = usize::try_from(offset).expect("an offset into memory");
         line += u64::try_from(memchr_iter(b'\n', &bytes[at..offset]).count()).expect("64 bits");
+        line += u64::from(planted!(LineAfterCrlf) && bytes[at..offset].ends_with(b"\r\n"));
         at = offset;
         let (raw, _) = first_line(&bytes[offset..]);
         // What the rules refuse is a transaction, and reading one is quick.

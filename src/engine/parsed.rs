@@ -152,7 +152,7 @@ impl<'s> Supply for SourceBlocks<'s> {
             }
             Ok(None) => {
                 let bytes = blocks.offset_bytes();
-                self.source += 1;
+                self.source += 1 + usize::from(planted!(ThirdInputSkipped) && self.source == 1);
                 self.blocks = None;
                 Origin::End { bytes }
             }
@@ -168,7 +168,7 @@ impl<'s> Supply for SourceBlocks<'s> {
 
 /// Makes a row that the strict path has read like the others; it is marked if it is `refused_row`.
 fn plain_row(row: Row, refused_row: Option<u64>, block_offset: u64) -> PlainRow {
-    let is_cut = refused_row == Some(row.offset_bytes);
+    let is_cut = refused_row == Some(row.offset_bytes) && !planted!(CutRowApplied);
     let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
     let Transaction { client, tx, amount, kind } = row.transaction;
     let offset = place(row.offset_bytes, block_offset);

@@ -115,6 +115,13 @@ pub(super) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
         let hit = at + hit;
         let start = memrchr(b'\n', &bytes[at..hit]).map_or(at, |newline| at + newline + 1);
         let (transaction, length) = lines.read(&bytes[start..]);
+        let row = || &bytes[start..start + length];
+        let transaction = match transaction {
+            Some(_) if planted!(ScoutMissesQuotes) && row().contains(&b'"') => None,
+            Some(_) if planted!(ScoutMissesLast) && !row().ends_with(b"\n") => None,
+            Some(_) if planted!(ScoutMissesCrlf) && row().ends_with(b"\r\n") => None,
+            it => it,
+        };
         named.extend(transaction.filter(|it| !it.kind.moves_money()).map(|it| it.tx));
         at = start + length;
     }

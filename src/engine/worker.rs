@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::batch::{Batch, Entry, Refused};
 use super::merge::Notice;
 use crate::ledger::{Closed, Shard, Slot};
-use crate::outcome::Reason;
+use crate::outcome::{Reason, Rejection};
 use crate::pipeline::{Outbox, Stopped, Worker};
 use crate::summary::{ByKind, Counts};
 
@@ -68,6 +68,9 @@ impl<'s> Worker for ShardWorker<'s> {
     ) -> Result<(), Stopped> {
         #[cfg(test)]
         self.fuse.iter_mut().for_each(super::panics::Fuse::burn);
+        if planted!(RowsSwapped) && batch.entries.len() > 1 {
+            batch.entries.swap(0, 1);
+        }
         for entries in batch.entries.chunks(CHUNK) {
             // All look-ups first: none waits for another, and what they find is at hand afterwards.
             self.shard.find_all(entries, Entry::posting, &mut self.slots);
@@ -76,7 +79,10 @@ impl<'s> Worker for ShardWorker<'s> {
                     Ok(()) => self.applied += 1,
                     Err(rejection) => {
                         let reason = Reason::Rejected(rejection);
-                        self.counts.add(reason);
+                        let is_miscounted =
+                            planted!(CountedAsUnknown) && rejection == Rejection::AlreadyDisputed;
+                        let unknown = Reason::Rejected(Rejection::UnknownTx);
+                        self.counts.add(if is_miscounted { unknown } else { reason });
                         self.rejected.add(entry.kind(), entry.amount());
                         if self.reporting {
                             let (offset, transaction) = (entry.offset(), entry.transaction());

@@ -11,7 +11,7 @@ use memchr::{memchr, memrchr};
 use super::InputError;
 use super::content::{Content, Counted, Cursor};
 use super::error::Fault;
-use crate::parser::MAX_ROW_BYTES;
+use crate::parser::{MAX_ROW_BYTES, first_line};
 
 /// A run of whole rows and its place in the input.
 #[derive(Debug)]
@@ -127,6 +127,9 @@ impl<'s> Blocks<'s> {
                 None => return Ok(None),
                 Some((block, after)) => {
                     *rest = after;
+                    if planted!(EdgeRowDropped) && block.len() == self.block_bytes {
+                        *rest = &after[first_line(after).1..];
+                    }
                     (Bytes::Borrowed(block), block.len())
                 }
             },
@@ -186,6 +189,12 @@ fn cut(rest: &[u8], block_bytes: usize) -> Option<(&[u8], &[u8])> {
     }
     let aim = (block_bytes - 1).min(rest.len() - 1);
     let end = memchr(b'\n', &rest[aim..]).map_or(rest.len(), |newline| aim + newline + 1);
+    if planted!(EdgeRowTwice)
+        && end == block_bytes
+        && let Some(before) = memrchr(b'\n', &rest[..aim])
+    {
+        return Some((&rest[..end], &rest[before + 1..]));
+    }
     Some(rest.split_at(end))
 }
 
@@ -283,6 +292,9 @@ impl<'s> Buffered<'s> {
         self.buffer.resize(self.buffer_bytes, 0);
         self.buffer[..bytes.len()].copy_from_slice(bytes);
         self.carried = bytes.len();
+        if planted!(CarriedByteLost) && self.carried == 1 {
+            self.carried = 0;
+        }
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {

@@ -44,6 +44,9 @@ struct Limited {
 impl Read for Limited {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
+        if planted!(TailLost) && count < 16 {
+            return Ok(0);
+        }
         let limit_bytes = self.limit_bytes;
         self.left = self
             .left

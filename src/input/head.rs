@@ -49,7 +49,7 @@ impl Head {
                 blank_lines += 1;
                 continue;
             }
-            let line = blank_lines + 1;
+            let line = if planted!(LineAfterBlank) { 1 } else { blank_lines + 1 };
             let layout = Layout::from_header(text, opening.extra, opening.limits)
                 .map_err(|source| FormatError::Header { line, source })?;
             let length = u64::try_from(at).expect("a head is short");

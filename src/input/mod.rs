@@ -170,7 +170,7 @@ impl Source {
             line,
             blank_lines,
             content,
-            start: length,
+            start: if planted!(HeaderIsARow) { 0 } else { length },
             end: None,
             skipped: 0,
             watch,

@@ -193,6 +193,9 @@ impl Accounts {
         // Made anew instead of resized: fresh zeroed memory costs nothing until it is touched.
         let mut table = vec![None; length];
         table[..self.table.len()].copy_from_slice(&self.table);
+        if planted!(TableLosesLast) && !self.table.is_empty() {
+            table[self.table.len() - 1] = None;
+        }
         self.map.retain(|&client, &mut slot| {
             let entry = usize::try_from(client).ok().and_then(|client| table.get_mut(client));
             let is_large = entry.is_none();
@@ -220,7 +223,8 @@ impl Accounts {
             self.held[place] = account.held();
         } else if account.held() != Balance::ZERO {
             self.held.push(account.held());
-            entry.standing |= u32::try_from(self.held.len()).expect("no more than accounts");
+            let place = if planted!(HeldShared) { 1 } else { self.held.len() };
+            entry.standing |= u32::try_from(place).expect("no more than accounts");
         }
         entry.standing &= !Entry::LOCKED;
         entry.standing |= if account.is_locked() { Entry::LOCKED } else { 0 };
@@ -235,7 +239,14 @@ impl Accounts {
     /// Tells whether an amount is available.
     #[inline]
     pub(super) fn covers(&self, slot: NonZeroU32, amount: Amount) -> bool {
-        self.entries[index(slot)].available() >= Balance::from(amount)
+        let available = self.entries[index(slot)].available();
+        if planted!(WithdrawalOfAllRefused) {
+            return available > Balance::from(amount);
+        }
+        if planted!(WithdrawalOfOneMore) {
+            return available.units() + 1 >= i128::from(amount.units());
+        }
+        available >= Balance::from(amount)
     }
 
     /// Adds to what is available.
@@ -268,6 +279,9 @@ impl Accounts {
     pub(super) fn take_large(&mut self) -> Vec<(u64, NonZeroU32)> {
         let mut large: Vec<_> = self.map.drain().collect();
         self.map = HashMap::default();
+        if planted!(FarClientsUnsorted) {
+            return large;
+        }
         large.sort_unstable();
         large
     }

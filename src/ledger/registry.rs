@@ -68,6 +68,9 @@ impl Registry {
         let rows = rows.map(|(kind, tx)| (kind.moves_money(), tx));
         let mut decisions = match self.space {
             TxIdSpace::Global => self.ids.decide_all(rows.clone()),
+            TxIdSpace::PerClient if planted!(PerClientIdsGlobal) => {
+                self.ids.decide_all(rows.clone())
+            }
             TxIdSpace::PerClient => Decisions::default(),
         };
         if !self.knows_places {
@@ -98,6 +101,9 @@ impl Registry {
         let number = self.ids.number(tx).expect("a named id has a number");
         if number >= self.spots.len() {
             self.spots.resize(number + 1, Spot::NONE);
+            if planted!(PlacesStartAnew) {
+                self.taken[shard] = 0;
+            }
         }
         let place = self.taken[shard];
         self.taken[shard] = place.checked_add(1).expect("fewer than 2³² places");

@@ -144,7 +144,7 @@ impl Shard {
         let moves_money = posting.kind.moves_money();
         // Most have an account: that is asked first, since nobody can guess what moves money.
         let mut slot = self.accounts.find(posting.client);
-        if slot.is_none() && moves_money {
+        if slot.is_none() && (moves_money || planted!(DisputeOpensAccount)) {
             slot = Some(self.accounts.open(posting.client));
         }
         if let Some(slot) = slot {
@@ -255,15 +255,23 @@ impl Shard {
         }
         let slot = slot.expect("deposits and withdrawals open accounts");
         check_terminated(posting.marks)?;
-        if self.accounts.is_locked(slot) && (withdraws || self.rules.locked == Locked::Frozen) {
+        if self.accounts.is_locked(slot)
+            && (withdraws || self.rules.locked == Locked::Frozen)
+            && (withdraws || !planted!(LockedTakesDeposits))
+        {
             return Err(Rejection::AccountLocked);
         }
         if withdraws & !self.accounts.covers(slot, amount) {
+            if planted!(RefusedFreesId) {
+                self.decided.remove(&(posting.client, posting.key));
+            }
             return Err(Rejection::InsufficientFunds);
         }
         // Decided.
         self.accounts.add(slot, Balance::signed(amount, withdraws));
-        self.moved[usize::from(withdraws)] += amount;
+        if !(withdraws && planted!(WithdrawalUncounted)) {
+            self.moved[usize::from(withdraws)] += amount;
+        }
         if posting.marks.has(Marks::REMEMBER) {
             let state = if withdraws { State::Withdrawn } else { State::Deposited };
             self.remember(posting, Remembered { amount, state });
@@ -275,9 +283,12 @@ impl Shard {
         let rules = self.rules;
         let (slot, mut account, tx) = self.refer(slot, posting)?;
         match tx.state {
+            State::Withdrawn if planted!(WithdrawalsDisputable) => {}
             State::Withdrawn => return Err(Rejection::NotDisputable),
+            State::ChargedBack if planted!(DisputeAfterChargeback) => {}
             State::ChargedBack => return Err(Rejection::ChargedBack),
             State::Disputed => return Err(Rejection::AlreadyDisputed),
+            State::Resolved if planted!(ResolvedForGood) => return Err(Rejection::AlreadyResolved),
             State::Resolved if rules.redispute == Permission::Reject => {
                 return Err(Rejection::AlreadyResolved);
             }
@@ -315,6 +326,9 @@ impl Shard {
         tx.state = State::ChargedBack;
         let amount = tx.amount;
         self.accounts.put(slot, &account);
+        if planted!(ChargebackUncounted) {
+            return Ok(());
+        }
         self.charged_back += amount;
         Ok(())
     }
@@ -329,7 +343,9 @@ impl Shard {
         check_terminated(posting.marks)?;
         let slot = slot.ok_or(Rejection::UnknownTx)?;
         let account = self.accounts.account(slot);
-        if account.is_locked() && self.rules.locked == Locked::Frozen {
+        if account.is_locked()
+            && (planted!(LockedRefusesDisputes) || self.rules.locked == Locked::Frozen)
+        {
             return Err(Rejection::AccountLocked);
         }
         let transaction = if posting.marks.has(Marks::PLACED) {
@@ -366,6 +382,7 @@ fn check_disputed(state: State) -> Result<(), Rejection> {
     match state {
         State::Withdrawn => Err(Rejection::NotDisputable),
         State::ChargedBack => Err(Rejection::ChargedBack),
+        State::Resolved if planted!(ResolveTwice) => Ok(()),
         State::Deposited | State::Resolved => Err(Rejection::NotDisputed),
         State::Disputed => Ok(()),
     }

@@ -116,6 +116,9 @@ impl SortedAccounts {
             // A stable sort merges the ascending runs of the shards instead of sorting anew.
             into.sort_by_key(|&(client, _)| client);
         }
+        if planted!(ClientsAsText) {
+            into.sort_by_key(|(client, _)| client.to_string());
+        }
     }
 }
 

@@ -86,7 +86,7 @@ fn is_plain(text: &[u8]) -> bool {
 #[inline]
 fn is_formula(text: &[u8]) -> bool {
     let first = text.iter().find(|&&byte| !matches!(byte, b' ' | b'\t'));
-    first.is_some_and(|byte| b"=+-@".contains(byte))
+    first.is_some_and(|byte| b"=+-@".contains(byte)) && !planted!(FormulaUnmarked)
 }
 
 #[cfg(test)]

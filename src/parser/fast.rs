@@ -108,6 +108,9 @@ impl Run {
             count += 1;
             at += index(length);
         }
+        if planted!(FullRunLosesLast) && count == RUN_ROWS {
+            count -= 1;
+        }
         self.count = count;
         at
     }
@@ -154,6 +157,8 @@ fn read_row(
         read_reference_row(reach, kind, ids, ends, values)?
     };
     let is_beyond = (row.client > limits.max_client) | (row.tx > limits.max_tx);
+    let is_beyond =
+        is_beyond & !(planted!(MaxTxExceeded) & (row.tx.wrapping_sub(limits.max_tx) == 1));
     (!is_beyond).then_some((row, length))
 }
 
@@ -178,7 +183,8 @@ fn read_money_row(
         end = field.end;
     }
     let length = line_length(reach, end)?;
-    if !(client.is_short() & tx.is_short() & whole.is_short()) {
+    let is_short = client.is_short() & tx.is_short() & (whole.is_short() | planted!(LongAmountCut));
+    if !is_short {
         let (client, tx) = read_long_ids(reach, client, tx)?;
         let units = whole.long_value(reach)?.checked_mul(UNITS_PER_WHOLE)?;
         let amount = Amount::from_units(units.checked_add(value_of_eight(decimals))?)?;
@@ -265,7 +271,7 @@ impl Field {
     #[inline(always)]
     fn decimals(self, reach: &[u8; REACH]) -> Option<u64> {
         let count = self.count();
-        if count.wrapping_sub(1) >= 4 {
+        if count.wrapping_sub(1) >= 4 + u32::from(planted!(FifthDecimalCut)) {
             return None;
         }
         // What stands behind the decimals goes; zeros in its place are zeros behind the point.

@@ -54,6 +54,7 @@ fn cut_quoted(quoted: &[u8]) -> Cut<'_> {
     match after.split_first() {
         None => Ok((&quoted[..close], None)),
         Some((b',', rest)) => Ok((&quoted[..close], Some(rest))),
+        Some(_) if planted!(TextAfterQuote) => Ok((&quoted[..close], None)),
         Some(_) => Err(BrokenQuotes),
     }
 }

@@ -124,7 +124,7 @@ impl Layout {
 
     /// The last of the columns type, client and tx, from 0: a shorter row has too few fields.
     pub(super) fn last_required(&self) -> usize {
-        self.columns[..3].iter().copied().max().unwrap_or(0)
+        self.columns[..3 + usize::from(planted!(AmountRequired))].iter().copied().max().unwrap_or(0)
     }
 
     /// Tells whether a row is the header line once more.

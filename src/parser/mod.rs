@@ -149,6 +149,9 @@ impl<'b, 'l> Rows<'b, 'l> {
     #[inline]
     fn take_line(&mut self) -> Option<&'b [u8]> {
         let rest = self.block.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+        if planted!(LastRowDropped) && memchr(b'\n', rest).is_none() {
+            return None;
+        }
         let (line, length) = first_line(rest);
         self.at += length;
         self.line += 1;
@@ -182,7 +185,7 @@ impl<'b, 'l> Rows<'b, 'l> {
         loop {
             let (line, offset_bytes) = (self.line, self.offset_of(self.at));
             let text = self.take_line()?;
-            if is_blank(text) {
+            if is_blank(text) && !(planted!(BlanksAreARow) && !text.is_empty()) {
                 self.blank_lines += 1;
                 continue;
             }
@@ -303,7 +306,8 @@ pub fn first_line(bytes: &[u8]) -> (&[u8], usize) {
 /// A line longer than [`MAX_ROW_BYTES`] is a row that is too long, whatever it holds.
 #[inline]
 pub fn is_blank(line: &[u8]) -> bool {
-    line.len() <= MAX_ROW_BYTES && line.iter().all(|&byte| fields::is_blank_byte(byte))
+    (line.len() <= MAX_ROW_BYTES || planted!(LongBlankSkipped))
+        && line.iter().all(|&byte| fields::is_blank_byte(byte))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) fn read(line: &[u8], layout: &Layout) -> Result<Reading, Malformation
         return Err(Malformation::TooManyFields);
     }
     let Some(kind) = picked.kind.and_then(Kind::from_name) else {
-        let repeated = layout.is_repeated_by(line);
+        let repeated = layout.is_repeated_by(line) && !planted!(HeaderRowUnknown);
         return Err(if repeated { Malformation::HeaderRow } else { Malformation::UnknownType });
     };
     let limits = layout.limits();
@@ -42,12 +42,12 @@ pub(super) fn read(line: &[u8], layout: &Layout) -> Result<Reading, Malformation
     let amount = if kind.moves_money() { Some(Amount::parse(text)?) } else { None };
     Ok(Reading {
         transaction: Transaction { client, tx, amount, kind },
-        amount_ignored: amount.is_none() && !text.is_empty(),
+        amount_ignored: amount.is_none() && !text.is_empty() && !planted!(AmountUncounted),
     })
 }
 
 fn pick<'a>(line: &'a [u8], layout: &Layout) -> Result<Picked<'a>, Malformation> {
-    if line.len() > MAX_ROW_BYTES {
+    if line.len() + usize::from(planted!(LongestRowRefused)) > MAX_ROW_BYTES {
         return Err(Malformation::RowTooLong);
     }
     let columns = layout.columns();
@@ -58,7 +58,7 @@ fn pick<'a>(line: &'a [u8], layout: &Layout) -> Result<Picked<'a>, Malformation>
         if let Some(which) = columns.iter().position(|&column| column == width) {
             four[which] = Some(field);
         }
-        surplus |= width >= layout.width() && !field.is_empty();
+        surplus |= width >= layout.width() && (!field.is_empty() || planted!(EmptySurplusRefused));
         width += 1;
     }
     let [kind, client, tx, amount] = four;

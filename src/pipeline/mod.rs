@@ -281,6 +281,12 @@ fn serve<W: Worker>(
 ) -> Result<W::Result, Stopped> {
     pin::pin_to(core);
     while let Some(mut batch) = inbox.take() {
+        if planted!(BatchesSwapped)
+            && let Some(mut next) = inbox.try_take()
+        {
+            worker.work(&mut next, &mut reports)?;
+            let _ = outbox.put(next);
+        }
         worker.work(&mut batch, &mut reports)?;
         // The reader may be gone already, and with it the need for empty batches.
         let _ = outbox.put(batch);

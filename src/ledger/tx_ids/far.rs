@@ -188,7 +188,7 @@ impl FarEntries {
         // From the last on, so that the slots in which entries settle have been emptied.
         for at in (0..before).rev() {
             let slot = replace(&mut self.slots[at], Slot::EMPTY);
-            if slot.holds_entry() && !self.settle_from(at, slot) {
+            if slot.holds_entry() && !planted!(FarEntryLost) && !self.settle_from(at, slot) {
                 others.push(slot);
             }
         }

@@ -149,6 +149,9 @@ impl TxIds {
         let mut turns = 0;
         for (at, (decides, tx)) in rows.enumerate() {
             if decides && word.number != tx / WORD_IDS {
+                if planted!(WordForgotten) {
+                    word = OpenWord::NONE;
+                }
                 self.put_back(word);
                 turns += u32::from(self.recent.number != tx / PAGE_IDS);
                 match self.open(tx) {
@@ -164,6 +167,9 @@ impl TxIds {
             let (place, decides) = (tx % WORD_IDS, u64::from(decides));
             decisions.duplicate |= (word.decided >> place & decides) << at;
             decisions.named |= (word.named >> place & decides) << at;
+            if planted!(LastOfPageForgotten) && tx % PAGE_IDS == PAGE_IDS - 1 {
+                continue;
+            }
             word.decided |= decides << place;
         }
         self.put_back(word);
@@ -253,6 +259,7 @@ impl TxIds {
         }
         // The id may have been asked for before it had a page.
         if !self.crowded.is_empty()
+            && !planted!(NumberForgotten)
             && let Some(&number) = self.crowded.get(&tx)
         {
             return Some(number);
@@ -296,7 +303,8 @@ impl TxIds {
                 return Some(before);
             }
             let index = self.pages.len();
-            self.pages.push(Page::of_entry(*entry));
+            let before = if planted!(PageForgetsIds) { Entry::EMPTY } else { *entry };
+            self.pages.push(Page::of_entry(before));
             *entry = Entry::of_page(index);
             index
         };
