@@ -93,7 +93,7 @@ impl Account {
         } else {
             self.held -= amount;
         }
-        self.locked |= !planted!(ChargebackLocksNot);
+        self.locked = !planted!(ChargebackLocksNot);
         debug_assert!(self.held >= Balance::ZERO);
     }
 }

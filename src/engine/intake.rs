@@ -249,7 +249,7 @@ impl<'c, 's> Intake<'c, 's> {
                 note(row, key);
             }
             self.make_room(rows.len(), lanes)?;
-            if duplicate == 0 || planted!(DuplicatesApplied) {
+            if planted!(DuplicatesApplied) || duplicate == 0 {
                 self.enter_all(rows);
                 continue;
             }

@@ -144,7 +144,7 @@ impl Shard {
         let moves_money = posting.kind.moves_money();
         // Most have an account: that is asked first, since nobody can guess what moves money.
         let mut slot = self.accounts.find(posting.client);
-        if slot.is_none() && (moves_money || planted!(DisputeOpensAccount)) {
+        if slot.is_none() && (planted!(DisputeOpensAccount) || moves_money) {
             slot = Some(self.accounts.open(posting.client));
         }
         if let Some(slot) = slot {
@@ -257,7 +257,7 @@ impl Shard {
         check_terminated(posting.marks)?;
         if self.accounts.is_locked(slot)
             && (withdraws || self.rules.locked == Locked::Frozen)
-            && (withdraws || !planted!(LockedTakesDeposits))
+            && (!planted!(LockedTakesDeposits) || withdraws)
         {
             return Err(Rejection::AccountLocked);
         }
@@ -269,11 +269,12 @@ impl Shard {
         }
         // Decided.
         self.accounts.add(slot, Balance::signed(amount, withdraws));
-        if !(withdraws && planted!(WithdrawalUncounted)) {
+        if !(planted!(WithdrawalUncounted) && withdraws) {
             self.moved[usize::from(withdraws)] += amount;
         }
         if posting.marks.has(Marks::REMEMBER) {
-            let state = if withdraws { State::Withdrawn } else { State::Deposited };
+            let is_withdrawal = !planted!(WithdrawalsDisputable) && withdraws;
+            let state = if is_withdrawal { State::Withdrawn } else { State::Deposited };
             self.remember(posting, Remembered { amount, state });
         }
         Ok(())
@@ -283,9 +284,7 @@ impl Shard {
         let rules = self.rules;
         let (slot, mut account, tx) = self.refer(slot, posting)?;
         match tx.state {
-            State::Withdrawn if planted!(WithdrawalsDisputable) => {}
             State::Withdrawn => return Err(Rejection::NotDisputable),
-            State::ChargedBack if planted!(DisputeAfterChargeback) => {}
             State::ChargedBack => return Err(Rejection::ChargedBack),
             State::Disputed => return Err(Rejection::AlreadyDisputed),
             State::Resolved if planted!(ResolvedForGood) => return Err(Rejection::AlreadyResolved),
@@ -323,7 +322,8 @@ impl Shard {
         check_disputed(tx.state)?;
         // Decided.
         account.charge_back(tx.amount);
-        tx.state = State::ChargedBack;
+        tx.state =
+            if planted!(DisputeAfterChargeback) { State::Resolved } else { State::ChargedBack };
         let amount = tx.amount;
         self.accounts.put(slot, &account);
         if planted!(ChargebackUncounted) {

@@ -55,7 +55,8 @@ impl Transactions {
         debug_assert!(self.placed.len() <= place, "places are taken in order");
         // The places between are those of refused transactions.
         while self.placed.len() < place {
-            self.placed.push(planted!(GapRemembersNext).then_some((client, transaction)));
+            let gap = if planted!(GapRemembersNext) { Some((client, transaction)) } else { None };
+            self.placed.push(gap);
         }
         self.placed.push(Some((client, transaction)));
     }
@@ -79,7 +80,7 @@ impl Transactions {
     #[inline]
     pub(super) fn at(&mut self, place: u64, client: u64) -> Option<&mut Remembered> {
         let (owner, transaction) = self.placed.get_mut(usize::try_from(place).ok()?)?.as_mut()?;
-        (*owner == client || planted!(DisputeByAnother)).then_some(transaction)
+        (planted!(DisputeByAnother) || *owner == client).then_some(transaction)
     }
 
     /// Finds a transaction of `client` by its id.

@@ -185,7 +185,7 @@ impl<'b, 'l> Rows<'b, 'l> {
         loop {
             let (line, offset_bytes) = (self.line, self.offset_of(self.at));
             let text = self.take_line()?;
-            if is_blank(text) && !(planted!(BlanksAreARow) && !text.is_empty()) {
+            if is_blank(text) && (text.is_empty() || !planted!(BlanksAreARow)) {
                 self.blank_lines += 1;
                 continue;
             }
