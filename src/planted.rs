@@ -3,6 +3,9 @@
 //! Each stands where such a bug would be made: `planted!(Name)` in a condition. It is `false`, and
 //! leaves nothing behind, unless the crate is built with `--cfg planted`; then it is true while that
 //! fault is switched on. Read the code around it as if it were not there.
+//!
+//! It comes first in its condition wherever it can: what is left of `x && true` can change what the
+//! compiler inlines, what is left of `true && x` does not.
 
 #[cfg(not(planted))]
 macro_rules! planted {
