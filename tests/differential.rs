@@ -12,10 +12,10 @@ use millrace::amount::Amount;
 use millrace::ledger::{Ledger, check};
 use millrace::outcome::Reason;
 use millrace::output::balances;
-use millrace::rules::{Rules, TxIdSpace};
+use millrace::rules::Rules;
 use millrace::transaction::{Kind, Transaction};
 
-use compare::{compare, report_of_model};
+use compare::{Case, Way, cases, compare, report_of_model};
 
 const HISTORIES: u64 = 100_000;
 const THREADS: u64 = 2;
@@ -27,7 +27,7 @@ fn engine_and_model_agree_on_every_history() {
             scope.spawn(move || {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 for seed in (first..HISTORIES).step_by(THREADS.try_into().expect("two")) {
-                    if let Err(difference) = compare(seed, folder.path()) {
+                    if let Err(difference) = compare(seed, Way::run, folder.path()) {
                         panic!("{difference}");
                     }
                 }
@@ -70,61 +70,108 @@ fn transactions_given_one_by_one_end_like_the_rows_of_a_file() {
         let mut history = histories::history(seed);
         // That a row may have been cut is nothing that a ledger knows.
         history.flags.strict = false;
-        let report = report_of_model(&history.inputs, &history).expect("a transactions CSV");
+        let report = report_of_model(&history).expect("a transactions CSV");
         compare_with_ledger(&report, history.rules);
     }
 }
 
-/// Every transaction over two clients, two ids and two amounts.
-fn vocabulary() -> Vec<String> {
-    let mut rows = Vec::new();
-    for place in ["1,1", "1,2", "2,1", "2,2"] {
-        for (kind, amounts) in [
-            ("deposit", &["1", "2"][..]),
-            ("withdrawal", &["1", "2"]),
-            ("dispute", &[""]),
-            ("resolve", &[""]),
-            ("chargeback", &[""]),
-        ] {
-            rows.extend(amounts.iter().map(|amount| format!("{kind},{place},{amount}\n")));
-        }
+/// Every dimension in which cases differ, with each of its values.
+fn dimensions() -> Vec<(&'static str, Vec<String>)> {
+    let all = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    let switch = || all(&["false", "true"]);
+    let mut dimensions = vec![
+        ("workers", all(&["1", "2", "3", "7", "8", "16"])),
+        ("readers", all(&["1", "2", "4", "8"])),
+        ("batch rows", all(&["1", "2", "3", "2048"])),
+        ("queue", all(&["1", "2", "8"])),
+        ("block bytes", all(&["1", "2", "17", "64", "262144"])),
+        ("io", all(&["Map", "Read"])),
+        ("threads", switch()),
+        ("recall", all(&["Named", "All"])),
+        ("feed", all(&["Bytes", "Stream(1)", "Stream(2)", "Stream(100)", "Gzip", "File"])),
+        ("reporting", switch()),
+        ("strict", switch()),
+        ("extra columns ignored", switch()),
+        ("inputs", all(&["1", "2", "3"])),
+        ("rules", all(&["default", "event-sourced", "conservative", "others"])),
+    ];
+    for (key, values) in [
+        ("locked", &["frozen", "deposits-and-disputes"][..]),
+        ("overdrawn-dispute", &["allow", "reject"]),
+        ("redispute", &["allow", "reject"]),
+        ("tx-ids", &["global", "per-client"]),
+        ("max-client", &["18446744073709551615", "65535", "2"]),
+        ("max-tx", &["18446744073709551615", "4294967295", "6"]),
+    ] {
+        dimensions.push((key, all(values)));
     }
-    rows
+    dimensions
+}
+
+/// The value of a case in each dimension.
+fn values(Case { history, way }: &Case) -> Vec<String> {
+    let named = Rules::PROFILES.iter().find(|name| Rules::named(name) == Some(history.rules));
+    let mut values = vec![
+        way.workers.to_string(),
+        way.readers.to_string(),
+        way.batch_rows.to_string(),
+        way.queue_batches.to_string(),
+        way.block_bytes.to_string(),
+        format!("{:?}", way.io),
+        way.threads.to_string(),
+        format!("{:?}", way.recall),
+        format!("{:?}", way.feed),
+        way.reporting.to_string(),
+        history.flags.strict.to_string(),
+        history.flags.ignore_extra_columns.to_string(),
+        // Four are three and one without rows.
+        history.inputs.len().min(3).to_string(),
+        (*named.unwrap_or(&"others")).to_owned(),
+    ];
+    values.extend(history.rules.entries().map(|(_, value)| value));
+    values
+}
+
+/// Tells of two values whether a profile rules them out together.
+fn exclude_each_other(one: (&str, &str), other: (&str, &str)) -> bool {
+    let ("rules", profile) = one else { return false };
+    let (key, value) = other;
+    Rules::named(profile)
+        .is_some_and(|rules| rules.entries().iter().any(|it| it.0 == key && it.1 != value))
 }
 
 #[test]
-fn every_history_of_three_rows_ends_as_the_model_says() {
-    let rows = vocabulary();
-    let per_client = Rules { tx_ids: TxIdSpace::PerClient, ..Rules::default() };
-    let profiles = Rules::PROFILES.map(|name| Rules::named(name).expect("a profile"));
-    for rules in profiles.into_iter().chain([per_client]) {
-        // Shorter histories are the beginnings of these, and every row is compared.
-        for (first, second) in rows.iter().flat_map(|first| rows.iter().map(move |it| (first, it)))
-        {
-            for third in &rows {
-                let text = ["type,client,tx,amount\n", first, second, third].concat();
-                let flags = model::Flags::default();
-                let report = model::run(&[text.as_bytes()], &rules, flags).expect("a CSV");
-                compare_with_ledger(&report, rules);
-            }
+fn every_two_values_of_two_dimensions_meet_in_a_case() {
+    const SEEDS: u64 = 20_000;
+    let dimensions = dimensions();
+    let places: Vec<(usize, usize)> = (0..dimensions.len())
+        .flat_map(|at| (0..dimensions[at].1.len()).map(move |value| (at, value)))
+        .collect();
+    let place = |at: usize, value: &str| {
+        places.iter().position(|&(dimension, index)| {
+            dimension == at && dimensions[dimension].1[index] == value
+        })
+    };
+    let mut met = vec![vec![0_u32; places.len()]; places.len()];
+    for case in (0..SEEDS).flat_map(cases) {
+        let values = values(&case);
+        let drawn: Vec<usize> = values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| place(at, value).unwrap_or_else(|| panic!("{at}: {value}")))
+            .collect();
+        for (&one, &other) in drawn.iter().flat_map(|one| drawn.iter().map(move |it| (one, it))) {
+            met[one][other] += 1;
         }
     }
-}
-
-#[test]
-fn every_dispute_of_a_deposit_and_what_follows_ends_as_the_model_says() {
-    let rows = vocabulary();
-    for profile in Rules::PROFILES {
-        let rules = Rules::named(profile).expect("a profile");
-        let start = "type,client,tx,amount\ndeposit,1,1,2\ndispute,1,1,\n";
-        for (third, fourth) in rows.iter().flat_map(|third| rows.iter().map(move |it| (third, it)))
-        {
-            for fifth in &rows {
-                let text = [start, third, fourth, fifth].concat();
-                let flags = model::Flags::default();
-                let report = model::run(&[text.as_bytes()], &rules, flags).expect("a CSV");
-                compare_with_ledger(&report, rules);
-            }
-        }
+    let text = |place: usize| {
+        let (dimension, value) = places[place];
+        (dimensions[dimension].0, dimensions[dimension].1[value].as_str())
+    };
+    for (one, other) in (0..places.len()).flat_map(|one| (0..one).map(move |it| (one, it))) {
+        let possible = places[one].0 != places[other].0
+            && !exclude_each_other(text(one), text(other))
+            && !exclude_each_other(text(other), text(one));
+        assert!(!possible || met[one][other] > 0, "{:?} never meets {:?}", text(one), text(other));
     }
 }

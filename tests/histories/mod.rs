@@ -1,7 +1,8 @@
 //! Random histories: inputs, rules and flags, from a seed.
 //!
 //! The spaces of clients, ids and amounts are small on purpose, so that sixty rows meet every rule:
-//! retries, disputes of what others own, locks, empty accounts. [`spelling`] writes the rows down
+//! retries, disputes of what others own, locks, empty accounts. Some lie across the edges of what
+//! the engine keeps ids and accounts in, or at the ends of all numbers. [`spelling`] writes the rows down
 //! in every spelling that a file can have, and spoils some.
 
 mod dice;
@@ -17,7 +18,32 @@ use spelling::Spelling;
 
 const LARGEST_AMOUNT: i128 = 9_223_372_036_854_775_807;
 
+/// Two below the edges of the words, the pages, the table of pages and the ids of other formats;
+/// of a page far beyond the table, of the last page and of all ids.
+const TXS_BELOW_EDGES: [u64; 10] = [
+    62,
+    510,
+    1022,
+    (512 << 10) - 2,
+    (1 << 32) - 2,
+    (1 << 40) - 2,
+    (1 << 63) - 2,
+    u64::MAX - 513,
+    u64::MAX - 65,
+    u64::MAX - 1,
+];
+
+/// Two below the edges of what is read at a time, of the classic format and of all clients.
+const CLIENTS_BELOW_EDGES: [u64; 3] = [4094, 65_534, u64::MAX - 1];
+
+/// Clients that are found by a search and not in a table.
+const FAR_CLIENTS: [u64; 4] = [u64::MAX, u64::MAX, u64::MAX - 512, (1 << 40) - 1];
+
+/// Two below the clients that are always found in a table. It is large, and so this is rare.
+const CLIENTS_BELOW_TABLE_EDGE: u64 = (4 << 20) - 2;
+
 /// What a run is given.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct History {
     /// One to three inputs, each a transactions CSV.
     pub(crate) inputs: Vec<Vec<u8>>,
@@ -31,8 +57,8 @@ pub(crate) fn history(seed: u64) -> History {
     let rules = rules(&mut dice);
     let flags = Flags { ignore_extra_columns: dice.one_in(6), strict: dice.one_in(4) };
     let mut story = Story::new(&mut dice);
-    // Long ones fill what takes rows by the 64 and the 128.
-    let rows = if dice.one_in(64) { 300 } else { dice.pick(&[1, 2, 4, 8, 16, 30, 60]) };
+    // The long ones are more than the engine looks up, decides and applies together.
+    let rows = if dice.one_in(128) { 300 } else { dice.pick(&[1, 2, 4, 8, 16, 30, 60]) };
     let rows: Vec<_> = (0..rows).map(|_| story.next(&mut dice)).collect();
     let parts = if dice.one_in(5) { 2 + dice.place(2) } else { 1 };
     let mut inputs: Vec<_> = rows
@@ -46,8 +72,12 @@ pub(crate) fn history(seed: u64) -> History {
 }
 
 fn rules(dice: &mut Dice) -> Rules {
-    if dice.one_in(2) {
-        return Rules::default();
+    match dice.below(16) {
+        0..7 => return Rules::default(),
+        7..9 => {
+            return Rules::named(dice.pick(&Rules::PROFILES)).expect("a profile");
+        }
+        _ => {}
     }
     let permissions = [Permission::Allow, Permission::Reject];
     Rules {
@@ -72,11 +102,18 @@ pub(crate) struct Meaning {
 
 /// Thinks up one row after the other.
 struct Story {
+    first_client: u64,
     clients: u64,
+    first_tx: u64,
+    /// From one fresh id to the next.
+    tx_step: u64,
     ids: u64,
-    /// The first id, and how far apart they lie: at the edges of words and pages, far from all.
-    first_id: u64,
-    id_step: u64,
+    /// What becomes of something said before.
+    sequels: &'static [&'static str],
+    /// One row in this many is a sequel.
+    sequel_one_in: u64,
+    /// One sequel in this many is the next in the life of what was said last.
+    chain_one_in: u64,
     said: Vec<Meaning>,
     used: BTreeSet<u64>,
     /// About what is available, so that amounts can meet it: disputes are left out.
@@ -85,14 +122,25 @@ struct Story {
 
 impl Story {
     fn new(dice: &mut Dice) -> Self {
-        let (clients, ids) = (dice.pick(&[1, 2, 4, 4, 4, 12]), dice.pick(&[3, 8, 8, 64]));
-        let (first_id, id_step) =
-            dice.pick(&[(0, 1), (0, 1), (0, 1), (60, 1), (505, 1), (7, 1 << 20)]);
         Self {
-            clients,
-            ids,
-            first_id,
-            id_step,
+            first_client: match dice.below(2048) {
+                0 => CLIENTS_BELOW_TABLE_EDGE,
+                1..128 => dice.pick(&CLIENTS_BELOW_EDGES),
+                _ => 0,
+            },
+            clients: dice.pick(&[1, 2, 4, 4, 4, 12]),
+            first_tx: if dice.one_in(4) { dice.pick(&TXS_BELOW_EDGES) } else { 0 },
+            // Side by side as a rule; else in pages of their own, near and far.
+            tx_step: dice.pick(&[1, 1, 1, 1, 1, 512, 1 << 40]),
+            ids: dice.pick(&[3, 8, 8, 64]),
+            sequels: dice.pick(&[
+                &["dispute", "dispute", "resolve", "resolve", "chargeback"][..],
+                &["dispute", "dispute", "resolve", "resolve", "chargeback"],
+                &["dispute", "resolve"],
+                &["dispute", "chargeback"],
+            ]),
+            sequel_one_in: dice.pick(&[3, 3, 3, 2]),
+            chain_one_in: dice.pick(&[16, 16, 2]),
             said: Vec::new(),
             used: BTreeSet::new(),
             available: BTreeMap::new(),
@@ -103,11 +151,11 @@ impl Story {
         let meaning = match self.said.last() {
             // A retry, or what comes next in the life of something said before.
             Some(_) if dice.one_in(16) => dice.pick(&self.said),
-            Some(_) if dice.one_in(3) => Meaning {
-                kind: dice.pick(&["dispute", "dispute", "resolve", "resolve", "chargeback"]),
-                amount: None,
-                ..dice.pick(&self.said)
-            },
+            Some(&last) if dice.one_in(self.sequel_one_in) => {
+                let earlier =
+                    if dice.one_in(self.chain_one_in) { last } else { dice.pick(&self.said) };
+                Meaning { kind: dice.pick(self.sequels), amount: None, ..earlier }
+            }
             _ => self.fresh(dice),
         };
         if let (Some(amount), true) = (meaning.amount, self.used.insert(meaning.tx)) {
@@ -123,8 +171,11 @@ impl Story {
     }
 
     fn fresh(&self, dice: &mut Dice) -> Meaning {
-        const FAR: [u64; 4] = [u64::MAX, u64::MAX, u64::MAX - 512, (1 << 40) - 1];
-        let client = if dice.one_in(40) { dice.pick(&FAR) } else { dice.below(self.clients) };
+        let client = match dice.below(40) {
+            0 => dice.pick(&FAR_CLIENTS),
+            // From the largest client, 0 comes next.
+            _ => self.first_client.wrapping_add(dice.below(self.clients)),
+        };
         let kind = match dice.below(8) {
             0 => dice.pick(&["dispute", "resolve", "chargeback"]),
             1..=2 => "withdrawal",
@@ -132,10 +183,11 @@ impl Story {
         };
         // In a real file ids are fresh as a rule; here every second one is.
         let next = u64::try_from(self.used.len()).expect("lengths fit 64 bits");
+        let place = |place: u64| self.first_tx.wrapping_add(place.wrapping_mul(self.tx_step));
         let tx = match dice.below(40) {
-            0 => dice.pick(&FAR),
-            1..20 => self.first_id + next * self.id_step,
-            _ => self.first_id + dice.below(self.ids) * self.id_step,
+            0 => dice.pick(&[0, u64::MAX]),
+            1..20 => place(next),
+            _ => place(dice.below(self.ids)),
         };
         let available = self.available.get(&client).copied().unwrap_or_default();
         let amount = match dice.below(8) {

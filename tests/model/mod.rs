@@ -68,20 +68,20 @@ pub(crate) fn run(inputs: &[&[u8]], rules: &Rules, flags: Flags) -> Option<Repor
     Some(Report { rows, blank_lines, ignored_amounts, balances: ledger.report() })
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Ledger {
-    accounts: BTreeMap<u64, Account>,
+    pub(crate) accounts: BTreeMap<u64, Account>,
     /// The transaction ids that are decided; with the client where each has ids of its own.
     decided: BTreeSet<(Option<u64>, u64)>,
     /// Applied deposits less withdrawals less chargebacks.
-    control_total: i128,
+    pub(crate) control_total: i128,
 }
 
-#[derive(Default)]
-struct Account {
-    available: i128,
-    held: i128,
-    locked: bool,
+#[derive(Clone, Default)]
+pub(crate) struct Account {
+    pub(crate) available: i128,
+    pub(crate) held: i128,
+    pub(crate) locked: bool,
     /// The applied deposits and withdrawals, by id.
     applied: BTreeMap<u64, Applied>,
 }
