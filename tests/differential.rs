@@ -142,7 +142,7 @@ fn exclude_each_other(one: (&str, &str), other: (&str, &str)) -> bool {
 
 #[test]
 fn every_two_values_of_two_dimensions_meet_in_a_case() {
-    const SEEDS: u64 = 20_000;
+    const SEEDS: u64 = 10_000;
     let dimensions = dimensions();
     let places: Vec<(usize, usize)> = (0..dimensions.len())
         .flat_map(|at| (0..dimensions[at].1.len()).map(move |value| (at, value)))
