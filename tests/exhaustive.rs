@@ -248,12 +248,44 @@ fn every_history_of_up_to_five_rows_ends_as_the_model_says() {
     }
 }
 
+/// A deposit, and a retry of it that is refused.
+fn deposit_and_retry(vocabulary: &[Row]) -> Path<'_> {
+    let (rules, deposit) = (Rules::default(), &vocabulary[0]);
+    Path::default().then(deposit, &rules).then(deposit, &rules)
+}
+
 #[test]
 #[should_panic(expected = "DuplicateTx")]
-fn an_outcome_of_another_kind_is_noticed() {
+fn another_outcome_of_the_ledger_is_noticed() {
     let vocabulary = vocabulary();
-    let rules = Rules::default();
-    let mut path = Path::default().then(&vocabulary[0], &rules).then(&vocabulary[0], &rules);
+    let mut path = deposit_and_retry(&vocabulary);
     path.outcomes[1] = Ok(());
-    path.compare_with_ledger(rules);
+    path.compare_with_ledger(Rules::default());
+}
+
+#[test]
+#[should_panic(expected = "after type,client,tx,amount")]
+fn another_balance_of_the_ledger_is_noticed() {
+    let vocabulary = vocabulary();
+    let mut path = deposit_and_retry(&vocabulary);
+    path.model.accounts.get_mut(&1).expect("an account").locked = true;
+    path.compare_with_ledger(Rules::default());
+}
+
+#[test]
+#[should_panic(expected = "DuplicateTx")]
+fn another_outcome_of_a_run_is_noticed() {
+    let vocabulary = vocabulary();
+    let mut path = deposit_and_retry(&vocabulary);
+    path.outcomes[1] = Ok(());
+    path.compare_with_run(&Config { threads: Threads::Never, ..Config::default() });
+}
+
+#[test]
+#[should_panic(expected = "1,0.0001,0.0000,0.0001,true")]
+fn another_balance_of_a_run_is_noticed() {
+    let vocabulary = vocabulary();
+    let mut path = deposit_and_retry(&vocabulary);
+    path.model.accounts.get_mut(&1).expect("an account").locked = true;
+    path.compare_with_run(&Config { threads: Threads::Never, ..Config::default() });
 }

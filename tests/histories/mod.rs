@@ -100,6 +100,25 @@ pub(crate) struct Meaning {
     pub(crate) amount: Option<i128>,
 }
 
+/// What becomes of something said before.
+#[derive(Clone, Copy)]
+struct Sequels {
+    kinds: &'static [&'static str],
+    /// One row in this many is a sequel,
+    one_in: u64,
+    /// and one of those in this many follows what was said last.
+    of_last_one_in: u64,
+}
+
+/// A bit of everything, twice; deposits disputed and resolved again and again; many locks.
+const SEQUELS: [Sequels; 4] = {
+    let kinds = &["dispute", "dispute", "resolve", "resolve", "chargeback"];
+    let mixed = Sequels { kinds, one_in: 3, of_last_one_in: 16 };
+    let resolved = Sequels { kinds: &["dispute", "resolve"], one_in: 2, of_last_one_in: 2 };
+    let locked = Sequels { kinds: &["dispute", "chargeback"], one_in: 2, of_last_one_in: 2 };
+    [mixed, mixed, resolved, locked]
+};
+
 /// Thinks up one row after the other.
 struct Story {
     first_client: u64,
@@ -108,12 +127,7 @@ struct Story {
     /// From one fresh id to the next.
     tx_step: u64,
     ids: u64,
-    /// What becomes of something said before.
-    sequels: &'static [&'static str],
-    /// One row in this many is a sequel.
-    sequel_one_in: u64,
-    /// One sequel in this many is the next in the life of what was said last.
-    chain_one_in: u64,
+    sequels: Sequels,
     said: Vec<Meaning>,
     used: BTreeSet<u64>,
     /// About what is available, so that amounts can meet it: disputes are left out.
@@ -129,18 +143,11 @@ impl Story {
                 _ => 0,
             },
             clients: dice.pick(&[1, 2, 4, 4, 4, 12]),
-            first_tx: if dice.one_in(4) { dice.pick(&TXS_BELOW_EDGES) } else { 0 },
+            first_tx: if dice.one_in(2) { dice.pick(&TXS_BELOW_EDGES) } else { 0 },
             // Side by side as a rule; else in pages of their own, near and far.
             tx_step: dice.pick(&[1, 1, 1, 1, 1, 512, 1 << 40]),
             ids: dice.pick(&[3, 8, 8, 64]),
-            sequels: dice.pick(&[
-                &["dispute", "dispute", "resolve", "resolve", "chargeback"][..],
-                &["dispute", "dispute", "resolve", "resolve", "chargeback"],
-                &["dispute", "resolve"],
-                &["dispute", "chargeback"],
-            ]),
-            sequel_one_in: dice.pick(&[3, 3, 3, 2]),
-            chain_one_in: dice.pick(&[16, 16, 2]),
+            sequels: dice.pick(&SEQUELS),
             said: Vec::new(),
             used: BTreeSet::new(),
             available: BTreeMap::new(),
@@ -151,10 +158,13 @@ impl Story {
         let meaning = match self.said.last() {
             // A retry, or what comes next in the life of something said before.
             Some(_) if dice.one_in(16) => dice.pick(&self.said),
-            Some(&last) if dice.one_in(self.sequel_one_in) => {
-                let earlier =
-                    if dice.one_in(self.chain_one_in) { last } else { dice.pick(&self.said) };
-                Meaning { kind: dice.pick(self.sequels), amount: None, ..earlier }
+            Some(&last) if dice.one_in(self.sequels.one_in) => {
+                let earlier = if dice.one_in(self.sequels.of_last_one_in) {
+                    last
+                } else {
+                    dice.pick(&self.said)
+                };
+                Meaning { kind: dice.pick(self.sequels.kinds), amount: None, ..earlier }
             }
             _ => self.fresh(dice),
         };

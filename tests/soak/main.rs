@@ -11,6 +11,7 @@ mod sample;
 mod sweep;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
@@ -51,24 +52,24 @@ fn panics_on_later_inputs(way: &Way, history: &History, folder: &Path) -> Result
 }
 
 fn first_difference(engine: Engine) -> Box<Difference> {
-    let folder = tempfile::tempdir().unwrap();
-    (0..).find_map(|seed| compare(seed, engine, folder.path()).err()).unwrap()
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    (0..).find_map(|seed| compare(seed, engine, folder.path()).err()).expect("a difference")
 }
 
 /// Sweeps the first seeds; gives whether there was no difference, the report and the files.
 fn sweep(engine: Engine, threads: usize) -> (bool, String, BTreeMap<String, String>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let samples = folder.path().join("samples");
-    let threads = NonZeroUsize::new(threads).unwrap();
+    let threads = NonZeroUsize::new(threads).expect("a thread");
     let sweep = Sweep { first_seed: 0, histories: 3000, threads, samples, engine };
     let mut report = Vec::new();
-    let agree = sweep.run(&mut report).unwrap();
+    let agree = sweep.run(&mut report).expect("room for samples");
     let written = fs::read_dir(&sweep.samples).into_iter().flatten().map(|entry| {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        (name, fs::read_to_string(path).unwrap())
+        let path = entry.expect("a sample").path();
+        let name = path.file_name().and_then(OsStr::to_str).expect("ASCII").to_owned();
+        (name, fs::read_to_string(path).expect("text"))
     });
-    (agree, String::from_utf8(report).unwrap(), written.collect())
+    (agree, String::from_utf8(report).expect("text"), written.collect())
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_sample_of_a_difference_is_one_that_the_real_binary_passes() {
         let (_, report, files) = sweep(engine, 2);
         let name = files.keys().find_map(|name| name.strip_suffix(".expected.csv")).expect(&report);
         let file = |ending: &str| files.get(&format!("{name}{ending}"));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let (input, rejects) = (folder.path().join("input.csv"), folder.path().join("rejects.csv"));
         fs::write(&input, file(".csv").unwrap()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
