@@ -121,10 +121,11 @@ pub(crate) struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, case: Case { history, way }, expected, found } = self;
-        let inputs = history.inputs.iter();
-        let texts: Vec<_> = inputs.map(|bytes| bytes.escape_ascii().to_string()).collect();
-        writeln!(f, "seed {seed}, {:?}, {:?}, {way:#?}", history.flags, history.rules)?;
-        writeln!(f, "on {texts:#?}\nthe model has {expected:#?}\nthe engine has {found:#?}")
+        writeln!(f, "seed {seed}, {:?}, {:?}\n{way:?}", history.flags, history.rules)?;
+        for (index, input) in history.inputs.iter().enumerate() {
+            writeln!(f, "input {index}: \"{}\"", input.escape_ascii())?;
+        }
+        writeln!(f, "the model has {expected:?}\nthe engine has {found:?}")
     }
 }
 
