@@ -24,6 +24,8 @@ pub mod amount;
 pub mod balances_file;
 pub mod digest;
 mod engine;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod generate;
 pub mod input;
 mod interrupt;

@@ -1,7 +1,8 @@
 //! Whole files: the same bytes must have the same result however they are read, and the one that
 //! the reference model gives.
 //!
-//! The first byte chooses rules and flags, and whether a header is put before the rest.
+//! The first byte chooses rules and flags, and whether a header is put before the rest; the second
+//! and the third choose the other way in which the bytes are read.
 #![no_main]
 
 #[expect(dead_code, reason = "only a part of the model is needed here")]
@@ -33,7 +34,7 @@ struct Findings {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let [choice, rest @ ..] = data else { return };
+    let [choice, way, sizes, rest @ ..] = data else { return };
     let profile = Rules::PROFILES[usize::from(choice >> 4 & 3) % Rules::PROFILES.len()];
     let mut rules = Rules::named(profile).expect("a profile");
     if choice & 0x40 != 0 {
@@ -48,10 +49,10 @@ fuzz_target!(|data: &[u8]| {
         8 => b"amount,tx,type,client\r\n",
         _ => b"",
     };
-    check(&[header, rest].concat(), &rules, flags);
+    check(&[header, rest].concat(), &rules, flags, [*way, *sizes]);
 });
 
-fn check(bytes: &[u8], rules: &Rules, flags: model::Flags) {
+fn check(bytes: &[u8], rules: &Rules, flags: model::Flags, way: [u8; 2]) {
     let extra = flags.ignore_extra_columns;
     let plain = Config {
         rules: *rules,
@@ -59,42 +60,17 @@ fn check(bytes: &[u8], rules: &Rules, flags: model::Flags) {
         extra_columns: if extra { ExtraColumns::Ignore } else { ExtraColumns::Refuse },
         workers: NonZeroUsize::new(1),
         threads: Threads::Never,
+        // Short inputs need no room for thousands of rows.
+        batch_rows: 64,
+        queue_batches: 1,
         // A few bytes that decompress to gigabytes are no find.
         max_input_bytes: 1 << 20,
         ..Config::default()
     };
     let first = findings(&plain, Input::bytes("it", bytes));
-    let all = Config { recall: Recall::All, ..plain.clone() };
-    let shards = Config { workers: NonZeroUsize::new(3), batch_rows: 2, ..all.clone() };
-    let tiny = Config { workers: NonZeroUsize::new(2), block_bytes: 1, ..plain.clone() };
-    let stream = || Input::reader("it", Trickle(Cursor::new(bytes.to_vec())));
-    for (config, input) in [
-        (&all, Input::bytes("it", bytes)),
-        (&shards, Input::bytes("it", bytes)),
-        (&tiny, Input::bytes("it", bytes)),
-        (&tiny, stream()),
-        (&shards, stream()),
-    ] {
-        let other = findings(config, input);
-        match (&first, &other) {
-            (Ok(first), Ok(other)) => assert_eq!(first, other),
-            (Err(first), Err(other)) => assert_eq!(first.to_string(), other.to_string()),
-            _ => panic!("{first:?} and {other:?}"),
-        }
-    }
+    check_other_way(bytes, &first, &plain, way);
     let is_compressed = bytes.starts_with(b"\x1f\x8b")
         || bytes.get(1..4).is_some_and(|it| it == b"\xb5\x2f\xfd" || it == b"\x2a\x4d\x18");
-    // Where refused rows are not reported, batches hold rows of several blocks.
-    for config in [&plain, &shards, &tiny] {
-        let unreported = run(config, vec![Input::bytes("it", bytes)], Sinks::default());
-        match (&first, unreported.map(|it| (it.accounts, it.summary.refused))) {
-            (Ok(first), Ok(other)) => {
-                assert_eq!((&first.accounts, first.refused), (&other.0, other.1))
-            }
-            (Err(_), Err(_)) => {}
-            (_, other) => panic!("{first:?} and {other:?}"),
-        }
-    }
     if is_compressed {
         return;
     }
@@ -107,6 +83,47 @@ fn check(bytes: &[u8], rules: &Rules, flags: model::Flags) {
             assert!(is_other || report.is_none(), "{source}");
         }
         (first, _) => panic!("{first:?}, and the model differs"),
+    }
+}
+
+/// Runs the bytes in one of the other ways: shards, blocks, batches, a stream, what is remembered.
+fn check_other_way(
+    bytes: &[u8],
+    first: &Result<Findings, RunError>,
+    plain: &Config,
+    [way, sizes]: [u8; 2],
+) {
+    let config = Config {
+        workers: NonZeroUsize::new(1 + usize::from(sizes & 3)),
+        readers: NonZeroUsize::new(1 + usize::from(sizes >> 2 & 1)),
+        batch_rows: [1, 2, 7, 64][usize::from(sizes >> 3 & 3)],
+        block_bytes: [1, 2, 17, 64, 100, 200, 300, 1 << 16][usize::from(sizes >> 5)],
+        recall: if way & 1 == 0 { Recall::Named } else { Recall::All },
+        // Threads take longer than all the rest.
+        threads: if way == 0xff { Threads::Always } else { Threads::Never },
+        ..plain.clone()
+    };
+    let input = if way & 2 == 0 {
+        Input::bytes("it", bytes)
+    } else {
+        let most = 1 + usize::from(way >> 3);
+        Input::reader("it", Trickle { bytes: Cursor::new(bytes.to_vec()), most })
+    };
+    if way & 4 == 0 {
+        let other = findings(&config, input);
+        match (first, &other) {
+            (Ok(first), Ok(other)) => assert_eq!(first, other),
+            (Err(first), Err(other)) => assert_eq!(first.to_string(), other.to_string()),
+            _ => panic!("{first:?} and {other:?}"),
+        }
+        return;
+    }
+    // Where refused rows are not reported, batches hold rows of several blocks.
+    let unreported = run(&config, vec![input], Sinks::default());
+    match (first, unreported.map(|it| (it.accounts, it.summary.refused))) {
+        (Ok(first), Ok(other)) => assert_eq!((&first.accounts, first.refused), (&other.0, other.1)),
+        (Err(_), Err(_)) => {}
+        (_, other) => panic!("{first:?} and {other:?}"),
     }
 }
 
@@ -139,12 +156,15 @@ fn compare_with_model(findings: &Findings, report: &model::Report) {
     assert_eq!(counted, (rows, report.blank_lines, report.ignored_amounts));
 }
 
-/// Gives three bytes at a time.
-struct Trickle(Cursor<Vec<u8>>);
+/// Gives a few bytes at a time.
+struct Trickle {
+    bytes: Cursor<Vec<u8>>,
+    most: usize,
+}
 
 impl Read for Trickle {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(3);
-        self.0.read(&mut buffer[..most])
+        let most = buffer.len().min(self.most);
+        self.bytes.read(&mut buffer[..most])
     }
 }

@@ -1,118 +1,107 @@
-//! The fast path against the strict path, blocks against the whole, and amounts against a reading
-//! of the grammar one byte at a time.
+//! Rows: the fast path on the vectors of the machine, the fast path of every machine and the strict
+//! path against a reading one byte at a time.
 //!
-//! The first byte chooses the layout, the second where blocks end; the rest are rows.
+//! The first byte chooses the layout and what stands around the rows; the rest are rows.
 #![no_main]
 
+mod expand;
+mod naive;
+
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
 use libfuzzer_sys::fuzz_target;
-use millrace::amount::{Amount, AmountError};
 use millrace::parser::{
-    Block, ExtraColumns, IdLimits, Layout, Row, RowError, Rows, first_line, is_blank, parse_row,
-    read_legible,
+    Block, ExtraColumns, IdLimits, Layout, Row, RowError, Rows, parse_row, read_legible,
 };
 
-type Read = Result<Row, RowError>;
+use naive::{Reading, Table};
 
-fuzz_target!(|data: &[u8]| {
-    let [layout, cuts, bytes @ ..] = data else { return };
-    let layout = layout_of(*layout);
-    let whole = Block { bytes, offset_bytes: 0, line: 1 };
-    let mut fast = Rows::new(whole, &layout);
-    let mut strict = Rows::strict(whole, &layout);
-    let rows: Vec<Read> = fast.by_ref().collect();
-    assert_eq!(rows, strict.by_ref().collect::<Vec<_>>());
-    assert_eq!(rows, Rows::portable(whole, &layout).collect::<Vec<_>>());
-    assert_eq!(fast.blank_lines(), strict.blank_lines());
-    assert_eq!(fast.next_line(), strict.next_line());
-    assert_eq!(fast.consumed_bytes(), bytes.len());
-    assert_eq!(rows, rows_of_blocks(bytes, *cuts, &layout));
-    check_lines(bytes, &layout, &rows);
+const NO_LIMITS: IdLimits = IdLimits { max_client: u64::MAX, max_tx: u64::MAX };
+const CLASSIC: IdLimits = IdLimits { max_client: 65_535, max_tx: 4_294_967_295 };
+const PLAIN: &[&str] = &["type", "client", "tx", "amount"];
+const OTHER: &[&str] = &["amount", "memo", "tx", "type", "client"];
+
+static TABLES: [Table; 4] = [
+    Table { names: PLAIN, places: [0, 1, 2, 3], limits: NO_LIMITS },
+    Table { names: PLAIN, places: [0, 1, 2, 3], limits: NO_LIMITS },
+    Table { names: PLAIN, places: [0, 1, 2, 3], limits: CLASSIC },
+    Table { names: OTHER, places: [3, 4, 2, 0], limits: NO_LIMITS },
+];
+
+static LAYOUTS: LazyLock<[Layout; 4]> = LazyLock::new(|| {
+    TABLES.each_ref().map(|table| {
+        let header = table.names.join(",");
+        Layout::from_header(header.as_bytes(), ExtraColumns::Ignore, table.limits)
+            .expect("it is one")
+    })
 });
 
-fn layout_of(choice: u8) -> Layout {
-    let (header, limits) = match choice % 4 {
-        0 | 1 => ("type,client,tx,amount", IdLimits::default()),
-        2 => ("type,client,tx,amount", IdLimits { max_client: 65_535, max_tx: 4_294_967_295 }),
-        _ => ("amount,memo,tx,type,client", IdLimits::default()),
-    };
-    Layout::from_header(header.as_bytes(), ExtraColumns::Ignore, limits).expect("a header")
+/// Bytes that must follow the start of a row for the fast path to look at it.
+const BEHIND: [u8; 80] = [b' '; 80];
+/// A run of the fast path has fewer rows than fit here.
+const FULL_BYTES: usize = 2000;
+
+thread_local! {
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Reads block by block; the bits of `cuts` choose the newlines that end one.
-fn rows_of_blocks(bytes: &[u8], cuts: u8, layout: &Layout) -> Vec<Read> {
-    let mut read = Vec::new();
-    let (mut start, mut line) = (0, 1);
-    let newlines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let ends = newlines.enumerate().filter(|(nth, _)| cuts >> (nth % 8) & 1 == 1);
-    for end in ends.map(|(_, (at, _))| at + 1).chain([bytes.len()]) {
-        let offset_bytes = u64::try_from(start).expect("64 bits");
-        let block = Block { bytes: &bytes[start..end], offset_bytes, line };
-        let mut rows = Rows::new(block, layout);
-        read.extend(rows.by_ref());
-        (start, line) = (end, rows.next_line());
-    }
-    read
-}
-
-/// Every row is what its line is by itself, and what is legible of it is what it says.
-fn check_lines(bytes: &[u8], layout: &Layout, rows: &[Read]) {
-    let mut rows = rows.iter();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (line, length) = first_line(rest);
-        rest = &rest[length..];
-        for field in line.split(|byte| matches!(byte, b',' | b' ' | b'"')) {
-            assert_eq!(Amount::parse(field).map(Amount::units), amount(field));
-        }
-        if is_blank(line) {
-            continue;
-        }
-        let row = rows.next().expect("a row for every line that is not blank");
-        let expected = row.map(|row| row.transaction).map_err(|error| error.kind);
-        assert_eq!(parse_row(line, layout), expected);
-        let legible = read_legible(line, layout);
-        if let Ok(it) = expected {
-            assert_eq!((legible.kind, legible.client), (Some(it.kind), Some(it.client)));
-            assert_eq!((legible.tx, legible.amount), (Some(it.tx), it.amount));
-        }
-    }
-    assert!(rows.next().is_none());
-}
-
-/// Reads an amount the slow way.
-fn amount(text: &[u8]) -> Result<u64, AmountError> {
-    if text.is_empty() {
-        return Err(AmountError::Missing);
-    }
-    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let (mut units, mut digits, mut decimals) = (0_u128, 0, None);
-    let mut is_too_precise = false;
-    for byte in unsigned {
-        match (byte, &mut decimals) {
-            (b'.', None) => decimals = Some(0),
-            (b'0'..=b'9', decimals) => {
-                digits += 1;
-                let digit = u128::from(byte - b'0');
-                match decimals {
-                    Some(count) if *count == 4 => is_too_precise |= digit > 0,
-                    Some(count) => {
-                        *count += 1;
-                        units = units.saturating_mul(10).saturating_add(digit);
-                    }
-                    None => units = units.saturating_mul(10).saturating_add(digit),
+fuzz_target!(|data: &[u8]| {
+    let [choice, rows @ ..] = data else { return };
+    let which = usize::from(choice & 3);
+    TEXT.with_borrow_mut(|text| {
+        text.clear();
+        match choice >> 4 {
+            // More than one run of the fast path takes.
+            15 if !rows.is_empty() => {
+                while text.len() < FULL_BYTES {
+                    text.extend_from_slice(rows);
                 }
             }
-            _ => return Err(AmountError::Malformed),
+            14 => expand::expand(rows, text),
+            _ => text.extend_from_slice(rows),
         }
+        if choice & 4 == 0 {
+            text.extend_from_slice(&BEHIND);
+        }
+        check(text, &LAYOUTS[which], &TABLES[which], choice & 8 != 0);
+    });
+});
+
+/// Reads the rows in all ways at once; `each` also as single lines.
+fn check(bytes: &[u8], layout: &Layout, table: &Table, each: bool) {
+    // Not the start of the input, so that nothing can be taken for a place in the block.
+    let (mut line, mut offset_bytes, mut blank_lines) = (3, 1000, 0);
+    let block = Block { bytes, offset_bytes, line };
+    let mut fast = Rows::new(block, layout);
+    let mut portable = Rows::portable(block, layout);
+    let mut strict = Rows::strict(block, layout);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (text, length) = naive::line(rest);
+        rest = &rest[length..];
+        if naive::is_blank(text) {
+            blank_lines += 1;
+        } else {
+            let Reading { legible, transaction, amount_ignored } = naive::read(text, table);
+            let expected = match transaction {
+                Ok(transaction) => Ok(Row { transaction, line, offset_bytes, amount_ignored }),
+                Err(kind) => Err(RowError { kind, line, offset_bytes }),
+            };
+            assert_eq!(fast.next(), Some(expected));
+            assert_eq!(portable.next(), Some(expected));
+            assert_eq!(strict.next(), Some(expected));
+            if each {
+                assert_eq!(parse_row(text, layout), transaction);
+                assert_eq!(read_legible(text, layout), legible);
+            }
+        }
+        line += 1;
+        offset_bytes += u64::try_from(length).expect("64 bits");
     }
-    let missing = 4 - decimals.unwrap_or(0);
-    let units = units.saturating_mul(10_u128.pow(missing));
-    match u64::try_from(units) {
-        _ if digits == 0 => Err(AmountError::Malformed),
-        _ if unsigned.len() < text.len() => Err(AmountError::Negative),
-        Ok(0) if !is_too_precise => Err(AmountError::Zero),
-        _ if is_too_precise => Err(AmountError::TooPrecise),
-        Ok(units) if units <= Amount::MAX.units() => Ok(units),
-        _ => Err(AmountError::TooLarge),
+    for rows in [&mut fast, &mut portable, &mut strict] {
+        assert_eq!(rows.next(), None);
+        assert_eq!((rows.next_line(), rows.blank_lines()), (line, blank_lines));
+        assert_eq!(rows.consumed_bytes(), bytes.len());
     }
 }

@@ -20,6 +20,9 @@ pub use config::{Config, LeftOut, Progress, Recall, Threads};
 pub use error::RunError;
 pub use merge::RejectSink;
 
+#[cfg(fuzzing)]
+pub(crate) use scout::scout_block;
+
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::thread;

@@ -107,7 +107,7 @@ fn add(named: &mut Vec<u64>, ids: &Mutex<TxIds>) {
 }
 
 /// Adds every transaction that a row of a block refers to.
-pub(super) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
+pub(crate) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
     let [first, second, third] = LETTERS;
     let lines = LineReader::new(layout);
     let mut at = 0;
