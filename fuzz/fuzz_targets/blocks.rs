@@ -9,6 +9,7 @@ mod expand;
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
@@ -25,9 +26,12 @@ const HEADS: [(&[u8], u64); 4] = [
     (b"amount,memo,tx,type,client\n", 2),
 ];
 
-/// A file of this process, written anew for each input that is to come from one.
-static PATH: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
-    std::env::temp_dir().join(format!("millrace-fuzz-blocks-{}", std::process::id()))
+/// A file of this process, in memory where there is a place for that, written anew for each input
+/// that is to come from one.
+static PATH: LazyLock<PathBuf> = LazyLock::new(|| {
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    folder.join(format!("millrace-fuzz-blocks-{}", std::process::id()))
 });
 
 thread_local! {

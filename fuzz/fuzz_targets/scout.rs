@@ -62,7 +62,8 @@ fuzz_target!(|data: &[u8]| {
             while part.next(1, &mut look).expect("memory").is_some() {}
         }
         assert_eq!(named, expected);
-        if choice >> 5 == 7 {
+        // It takes longer than all the rest.
+        if *choice == 0xff {
             check_set(expected);
             check_run(text);
         }
