@@ -136,14 +136,14 @@ fn compare_outputs(manifest: &Manifest) -> Result<Vec<Statement>, ManifestError>
         match digest_of(&path) {
             Ok(found) => statements.extend(output.compare(field, &found)),
             Err(error) => {
-                statements.push(Statement::new(field, &output.path.path, error));
+                statements.push(Statement::new(field, &output.path.path, &error));
                 continue;
             }
         }
         if field == "balances" {
             match BalancesReader::open(&path).and_then(FileTotals::of) {
                 Ok(found) => statements.extend(manifest.compare_balances(&found)),
-                Err(error) => statements.push(Statement::new("accounts", "balances", error)),
+                Err(error) => statements.push(Statement::new("accounts", &"balances", &error)),
             }
         }
     }

@@ -115,7 +115,7 @@ pub struct Config {
     pub progress: Progress,
     /// Which worker panics, and when.
     #[cfg(test)]
-    pub(super) panic_at: Option<super::panics::PanicAt>,
+    pub(crate) panic_at: Option<super::panics::PanicAt>,
 }
 
 impl Config {

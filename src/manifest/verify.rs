@@ -21,7 +21,7 @@ pub struct Statement {
 
 impl Statement {
     /// Makes a statement of anything that can be written.
-    pub fn new(field: impl Into<String>, stated: impl ToString, found: impl ToString) -> Self {
+    pub fn new(field: impl Into<String>, stated: &impl ToString, found: &impl ToString) -> Self {
         Self { field: field.into(), stated: stated.to_string(), found: found.to_string() }
     }
 
@@ -52,12 +52,12 @@ impl Manifest {
     pub fn compare_balances(&self, found: &FileTotals) -> Vec<Statement> {
         let (stated, audit) = (&self.accounts, &found.audit);
         vec![
-            Statement::new("accounts.all", stated.all, audit.accounts),
-            Statement::new("accounts.locked", stated.locked, audit.locked),
-            Statement::new("accounts.available", &stated.available, audit.available),
-            Statement::new("accounts.held", &stated.held, audit.held),
-            Statement::new("accounts.total", &stated.total, audit.total()),
-            Statement::new("state_root", &self.state_root, found.state_root),
+            Statement::new("accounts.all", &stated.all, &audit.accounts),
+            Statement::new("accounts.locked", &stated.locked, &audit.locked),
+            Statement::new("accounts.available", &stated.available, &audit.available),
+            Statement::new("accounts.held", &stated.held, &audit.held),
+            Statement::new("accounts.total", &stated.total, &audit.total()),
+            Statement::new("state_root", &self.state_root, &found.state_root),
         ]
     }
 
@@ -121,8 +121,8 @@ impl super::OutputDigest {
     /// Compares what is stated of an output, which `field` names, with the file as it stands.
     pub fn compare(&self, field: &str, found: &Digested) -> Vec<Statement> {
         vec![
-            Statement::new(format!("{field}.bytes"), self.bytes, found.bytes),
-            Statement::new(format!("{field}.blake3"), &self.blake3, found.blake3),
+            Statement::new(format!("{field}.bytes"), &self.bytes, &found.bytes),
+            Statement::new(format!("{field}.blake3"), &self.blake3, &found.blake3),
         ]
     }
 }
@@ -135,7 +135,9 @@ fn add_up(counts: impl IntoIterator<Item = u64>) -> String {
 fn compare_values(field: &str, stated: &Value, found: &Value, into: &mut Vec<Statement>) {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     };
     match (stated, found) {
         (Value::Object(stated), Value::Object(found)) => {
@@ -149,6 +151,6 @@ fn compare_values(field: &str, stated: &Value, found: &Value, into: &mut Vec<Sta
                 compare_values(&format!("{field}[{index}]"), value, other, into);
             }
         }
-        _ => into.push(Statement::new(field, text(stated), text(found))),
+        _ => into.push(Statement::new(field, &text(stated), &text(found))),
     }
 }
