@@ -22,6 +22,7 @@ mod planted;
 pub mod account;
 pub mod amount;
 pub mod balances_file;
+pub mod diff;
 pub mod digest;
 mod engine;
 #[cfg(fuzzing)]

@@ -43,9 +43,11 @@ const IMPURE: [&str; 17] = [
 ];
 
 /// Modules that know money, or how rows become money.
-const MONEY: [&str; 11] = [
+const MONEY: [&str; 13] = [
     "account",
     "amount",
+    "balances_file",
+    "diff",
     "engine",
     "generate",
     "ledger",

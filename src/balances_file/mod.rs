@@ -259,11 +259,11 @@ impl<'a> BalancesReader<'a> {
         if self.csv.get_ref().is_too_long() {
             return self.at_fault(BalancesFault::TooLong { line: position.line() });
         }
-        let source = match error.into_kind() {
-            csv::ErrorKind::Io(source) => source,
-            // Bytes of any length are read, and nothing else is asked for.
-            other => io::Error::other(format!("{other:?}")),
-        };
+        // Bytes of any length are read, and nothing else is asked for that could fail.
+        let mut source = io::Error::other(error.to_string());
+        if let csv::ErrorKind::Io(error) = error.into_kind() {
+            source = error;
+        }
         let offset_bytes = position.byte();
         InputError::Read { name: self.name.clone(), offset_bytes, source }.into()
     }

@@ -225,7 +225,8 @@ proptest! {
                 continue;
             }
             let [a, h, t] = [available, held, available + held].map(Balance::from_units);
-            text += &format!("{client},{a},{h},{t},{locked}\n");
+            let row = format!("{client},{a},{h},{t},{locked}\n");
+            text.push_str(&row);
             let line = u64::try_from(expected.len()).unwrap() + 2;
             expected.insert(client, record(line, client, available, held, locked));
         }

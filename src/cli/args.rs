@@ -13,6 +13,7 @@ use millrace::printable::Printable;
 use millrace::rules::Rules;
 use millrace::{Config, LeftOut, Recall, Threads};
 
+use super::diff::DiffArgs;
 use super::generate::GenerateArgs;
 use super::verify::VerifyArgs;
 use super::{Exit, Failure};
@@ -28,7 +29,8 @@ use super::{Exit, Failure};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done; 1 done, with findings under --strict; 2 usage; 65 not a \
+    after_help = "Exit codes: 0 done; 1 done, with findings \
+        under --strict or of diff; 2 usage; 65 not a \
         transactions CSV or not the rows expected; 66 input missing or unreadable; 70 bug; 73 \
         output cannot be created; 74 I/O error or input changed while it was read; 130/143 \
         interrupted; 141 standard output closed.\n\nA file with the name of a command is given \
@@ -46,6 +48,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Writes test data: the same arguments give the same bytes on every machine.
     Generate(GenerateArgs),
+    /// Tells in what two balances files differ, or two rule profiles on the same inputs.
+    Diff(DiffArgs),
     /// Holds a manifest against its inputs, run again, and its outputs: exit code 1 if anything
     /// differs.
     Verify(VerifyArgs),
@@ -292,8 +296,7 @@ impl LedgerArgs {
 
     /// Gives the rules: a profile by name or from a file, with the single rules changed.
     fn rules(&self) -> Result<Rules, Failure> {
-        let named = self.rules.to_str().and_then(Rules::named);
-        let mut rules = named.map_or_else(|| read_rules(&self.rules), Ok)?;
+        let mut rules = profile(&self.rules)?;
         for rule in &self.rule {
             let usage = |message| Failure::new(Exit::Usage, format!("--rule {rule}: {message}"));
             let (key, value) = rule.split_once('=').ok_or_else(|| {
@@ -303,6 +306,11 @@ impl LedgerArgs {
         }
         Ok(rules)
     }
+}
+
+/// Gives the rule profile of a name, or from a file.
+pub(super) fn profile(rules: &Path) -> Result<Rules, Failure> {
+    rules.to_str().and_then(Rules::named).map_or_else(|| read_rules(rules), Ok)
 }
 
 /// Reads a rule profile from a file.

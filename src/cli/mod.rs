@@ -4,6 +4,7 @@
 //! goes to standard error, and a standard error that is closed or full changes no result.
 
 mod args;
+mod diff;
 mod evidence;
 mod exit;
 mod generate;
@@ -48,6 +49,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         None => ledger::run(&cli.ledger),
         Some(Command::Generate(args)) => generate::run(args),
+        Some(Command::Diff(args)) => diff::run(args),
         Some(Command::Verify(args)) => verify::run(args),
         Some(Command::Root { file }) => verify::root(file),
         Some(Command::Completions { shell }) => manual::completions(*shell),

@@ -11,7 +11,7 @@ use crate::output::rejects::RejectedRow;
 
 /// Which worker panics, and when.
 #[derive(Clone, Debug)]
-pub(super) struct PanicAt {
+pub(crate) struct PanicAt {
     worker: usize,
     /// Counted from 1.
     batch: u64,

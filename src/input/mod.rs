@@ -21,6 +21,7 @@ pub use error::{FormatError, InputError};
 pub use map::install_truncation_guard;
 
 pub(crate) use blocks::{Blocks, RowBlock};
+pub(crate) use spool::temporary_folder;
 pub(crate) use watch::Watch;
 
 use std::fs::File;
@@ -98,6 +99,11 @@ impl Input {
     /// The name that messages use.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Has the rows that are not applied carry `label` as their input.
+    pub(crate) fn labelled(self, label: impl Into<Vec<u8>>) -> Self {
+        Self { label: label.into(), ..self }
     }
 }
 

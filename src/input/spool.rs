@@ -59,7 +59,7 @@ pub(super) fn spool(
 
 /// Where temporary files go: `TMPDIR`, or else the folder for large ones (FHS 3.0, 5.15), since
 /// `/tmp` is often kept in memory.
-fn temporary_folder() -> PathBuf {
+pub(crate) fn temporary_folder() -> PathBuf {
     let large = PathBuf::from("/var/tmp");
     if env::var_os("TMPDIR").is_none() && large.is_dir() { large } else { env::temp_dir() }
 }

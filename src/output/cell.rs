@@ -27,7 +27,7 @@ pub(super) fn push_quoted(out: &mut Vec<u8>, text: &[u8], limit_bytes: usize) {
 
 /// Appends a whole `text`, between quotes where it needs them.
 #[inline]
-pub(super) fn push(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn push(out: &mut Vec<u8>, text: &[u8]) {
     if memchr::memchr2(b',', b'"', text).is_some() {
         push_quoted(out, text, usize::MAX);
     } else {

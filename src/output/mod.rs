@@ -5,7 +5,7 @@
 //! [`rejects`]) knows any [`std::io::Write`] and no files.
 
 pub mod balances;
-mod cell;
+pub(crate) mod cell;
 mod disk;
 mod error;
 mod file;

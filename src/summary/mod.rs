@@ -10,6 +10,7 @@ mod text;
 
 pub use control::{ByKind, ControlTotals};
 pub use counts::Counts;
+pub(crate) use text::grouped;
 
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ fn reasons(counts: impl Iterator<Item = (&'static str, u64)>) -> impl Iterator<I
 }
 
 /// Parts the digits before the point into thousands.
-fn grouped(number: &str) -> String {
+pub(crate) fn grouped(number: &str) -> String {
     let (sign, magnitude) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, decimals) = magnitude.split_at(magnitude.find('.').unwrap_or(magnitude.len()));
     let mut text = sign.to_owned();
