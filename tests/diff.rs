@@ -429,7 +429,7 @@ fn two_profiles_are_compared_as_text() {
   refused for another reason   0
                   A       B    B - A
 accounts          2       2        0
-  only here
+  only here       0       0
   changed         1       1
   equal           1       1
   locked          1       0       -1

@@ -15,7 +15,8 @@ impl fmt::Display for AccountsTally {
     /// Writes one line if nothing differs, or else a table, each line with its newline.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_equal() {
-            write!(formatter, "no difference in {} accounts", number(self.equal))?;
+            let plural = if self.equal == 1 { "" } else { "s" };
+            write!(formatter, "no difference in {} account{plural}", number(self.equal))?;
             for (name, figures) in self.balances() {
                 if let Sides { a: Some(sum), b: Some(_), .. } = figures {
                     write!(formatter, ", {name} {}", grouped(&sum.to_string()))?;
@@ -45,10 +46,7 @@ impl AccountsTally {
                 difference.map_or(String::new(), |it| sign.to_owned() + &grouped(&it.to_string()));
             row(name, optional(a.map(number)), optional(b.map(number)), difference)
         };
-        let only = |name, a: u64, b: u64| {
-            let shown = |count| if count == 0 { String::new() } else { number(count) };
-            row(name, shown(a), shown(b), String::new())
-        };
+        let only = |name, a, b| row(name, number(a), number(b), String::new());
         let mut lines = vec![
             row("", "A".into(), "B".into(), "B - A".into()),
             count("accounts", Some(self.accounts_a), Some(self.accounts_b)),

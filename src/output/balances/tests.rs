@@ -1,4 +1,5 @@
 use super::*;
+use crate::balances_file::{BalancesReader, Record};
 use proptest::prelude::*;
 
 const HEADER: &str = "client,available,held,total,locked\n";
@@ -18,11 +19,19 @@ fn text_by(threads: usize, accounts: &SortedAccounts) -> String {
 }
 
 fn read_back(text: &str) -> Vec<(u64, Account)> {
-    read(text.as_bytes()).unwrap().iter().map(|row| (row.client, row.account)).collect()
+    let reader = BalancesReader::new("written", text.as_bytes()).unwrap();
+    let account = |record: Record| {
+        assert_eq!(record.total.unwrap().units(), units(record.available) + units(record.held));
+        (
+            record.client,
+            account(units(record.available), units(record.held), record.locked.unwrap()),
+        )
+    };
+    reader.map(|record| account(record.unwrap())).collect()
 }
 
-fn message(rows: &str) -> String {
-    read(format!("{HEADER}{rows}").as_bytes()).unwrap_err().to_string()
+fn units(balance: Option<Balance>) -> i128 {
+    balance.unwrap().units()
 }
 
 #[test]
@@ -92,65 +101,6 @@ fn many_parts_are_written_whole() {
     let accounts: Vec<_> =
         (0..10_000).map(|client| (client, account(i128::from(client), 1, false))).collect();
     assert_eq!(read_back(&text(&accounts)), accounts);
-}
-
-#[test]
-fn foreign_spellings_of_the_same_balances_are_read() {
-    let text = "\u{feff} Locked ,\"TOTAL\",held,available,client\r\n\r\n\n\
-                true, 2 ,0.50,1.5,  9\r\n\" false\" ,-1.00000,0,-1.,007";
-    let rows = read(text.as_bytes()).unwrap();
-    assert_eq!(
-        rows,
-        [
-            BalanceRow { line: 5, client: 7, account: account(-10_000, 0, false) },
-            BalanceRow { line: 4, client: 9, account: account(15_000, 5_000, true) },
-        ]
-    );
-}
-
-#[test]
-fn a_fault_is_named_by_line_and_field() {
-    for (rows, expected) in [
-        ("1,1,0,1,false\nx,1,0,1,false\n", "line 3, client `x`: not an id"),
-        ("+1,1,0,1,false\n", "line 2, client `+1`: not an id"),
-        ("0x10,1,0,1,false\n", "line 2, client `0x10`: not an id"),
-        ("18446744073709551616,1,0,1,false\n", "line 2, client `18446744073709551616`: not an id"),
-        (",1,0,1,false\n", "line 2, client ``: not an id"),
-        ("1,1e3,0,1000,false\n", "line 2, available `1e3`: not a decimal number"),
-        ("1,1,0.00001,1,false\n", "line 2, held `0.00001`: more than four decimals"),
-        ("1,1,0,\u{1b}[2J,false\n", r"line 2, total `\x1b[2J`: not a decimal number"),
-        ("1,1,0,1,True\n", "line 2, locked `True`: neither true nor false"),
-        ("1,1,0.5,1,false\n", "line 2, total 1.0000: not available 1.0000 + held 0.5000"),
-        ("1,1,0,1\n", "line 2: 4 fields where the header has 5"),
-        ("1,1,0,1,false,\n", "line 2: 6 fields where the header has 5"),
-        ("1,1,0,1,\"false\n2,1,0,1,false\n", "line 2, locked `\"false`: neither"),
-        ("2,1,0,1,false\n1,1,0,1,false\n2,1,0,1,false\n", "line 4, client 2: an earlier line"),
-    ] {
-        let message = message(rows);
-        assert!(message.starts_with(expected), "{rows}: {message}");
-    }
-}
-
-#[test]
-fn a_sum_beyond_128_bits_is_a_fault_and_no_panic() {
-    let largest = Balance::from_units(i128::MAX);
-    assert!(message(&format!("1,{largest},{largest},0,false\n")).contains("line 2, total"));
-    assert!(message(&format!("1,9{largest},0,0,false\n")).contains("line 2, available"));
-}
-
-#[test]
-fn a_header_of_something_else_is_explained() {
-    for (text, expected) in [
-        ("", "the header has no column `client`"),
-        ("type,client,tx,amount\n", "the header has no column `available`"),
-        ("client,client,available,held,total,locked\n", "the header names the column `client`"),
-        ("client,available,held,total,locked,note\n", "unknown column `note` (number 6)"),
-    ] {
-        let message = read(text.as_bytes()).unwrap_err().to_string();
-        assert!(message.starts_with(expected), "{text}: {message}");
-    }
-    let message = read(&b"client,available,held,total,locked\n1,1,0,1,\xff\n"[..]).unwrap_err();
-    assert_eq!(message.to_string(), "line 2: not UTF-8 text; this is no balances file");
 }
 
 fn any_account() -> impl Strategy<Value = Account> {
