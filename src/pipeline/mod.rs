@@ -9,16 +9,18 @@
 mod ordered;
 mod pin;
 mod queue;
+#[cfg_attr(all(test, shuttle), path = "scheduled.rs")]
+mod system;
 
 pub use ordered::{HELPER_PIECES, Helpers, Pieces, Supply};
 pub use pin::{Pin, usable_cores};
 
 use std::io;
 use std::panic::resume_unwind;
-use std::thread::{Builder, ScopedJoinHandle, scope};
 
 use pin::Cores;
 use queue::{Receiver, Sender, bounded};
+use system::{ScopedJoinHandle, scope, spawn};
 
 /// How a pipeline is set up.
 #[derive(Clone, Copy, Debug)]
@@ -159,8 +161,9 @@ impl<R> Outbox<R> for Sender<R> {
     }
 }
 
-/// Reports that may wait for the collector.
-const QUEUED_REPORTS: usize = 16;
+/// Reports that may wait for the collector. One where schedules are checked: all must be able to
+/// wait for it.
+const QUEUED_REPORTS: usize = if cfg!(all(test, shuttle)) { 1 } else { 16 };
 
 /// Runs `reader` and the workers until the reader returns and every batch is worked through.
 ///
@@ -296,13 +299,7 @@ fn serve<W: Worker>(
     Ok(worker.finish())
 }
 
-fn spawn<'scope, T: Send + 'scope>(
-    scope: &'scope std::thread::Scope<'scope, '_>,
-    name: String,
-    body: impl FnOnce() -> T + Send + 'scope,
-) -> io::Result<ScopedJoinHandle<'scope, T>> {
-    Builder::new().name(name).spawn_scoped(scope, body)
-}
-
+#[cfg(all(test, shuttle))]
+mod schedules;
 #[cfg(test)]
 mod tests;

@@ -8,12 +8,10 @@
 
 use std::io;
 use std::panic::resume_unwind;
-use std::thread::{ScopedJoinHandle, scope};
-
-use parking_lot::Mutex;
 
 use super::queue::{Receiver, Sender, bounded};
-use super::{Lane, Stopped, pin, spawn};
+use super::system::{Mutex, ScopedJoinHandle, scope, spawn};
+use super::{Lane, Stopped, pin};
 
 /// Pieces of each helper: one that it works on, one that the reader takes, one that waits.
 pub const HELPER_PIECES: usize = 3;

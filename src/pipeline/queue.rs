@@ -3,9 +3,12 @@
 //! The only module that names the channel crate. A receiver cannot be cloned here, because one
 //! stray clone would let a sender wait for ever on a thread that is gone.
 
+#[cfg(not(all(test, shuttle)))]
 use crossbeam_channel as channel;
 
 use super::Stopped;
+#[cfg(all(test, shuttle))]
+use super::system::channel;
 
 /// The end that puts things in; may be cloned.
 pub(super) struct Sender<T>(channel::Sender<T>);
