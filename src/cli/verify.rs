@@ -37,11 +37,11 @@ pub(super) struct VerifyArgs {
 /// Says of every statement of a manifest whether it holds.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     let shown = Printable::path(&args.manifest).to_string();
-    let text = fs::read_to_string(&args.manifest).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => {
-            Failure::new(Exit::Data, format!("{shown}: is no manifest: it is not UTF-8"))
-        }
-        _ => Failure::new(Exit::NoInput, format!("{shown}: cannot be opened: {error}")),
+    let bytes = fs::read(&args.manifest).map_err(|error| {
+        Failure::new(Exit::NoInput, format!("{shown}: cannot be opened: {error}"))
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::new(Exit::Data, format!("{shown}: is no manifest: it is not UTF-8"))
     })?;
     let data = |error: ManifestError| Failure::new(Exit::Data, format!("{shown}: {error}"));
     let manifest = Manifest::from_json(&text).map_err(data)?;
@@ -51,26 +51,29 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
         groups.push(("inputs run again", manifest.compare(&again)));
     }
     groups.push(("outputs as they stand", compare_outputs(&manifest).map_err(data)?));
-    let mut text = String::new();
-    let (mut all, mut differing) = (0_usize, 0_usize);
-    for (group, statements) in groups {
-        all += statements.len();
-        for statement in statements.iter().filter(|it| !args.quiet || !it.holds()) {
-            // A manifest may hold any text.
-            let [field, stated, found] = [&statement.field, &statement.stated, &statement.found]
-                .map(|text| Printable::bytes(text.as_bytes()));
-            text += &if statement.holds() {
-                format!("holds    {group}: {field} = {stated}\n")
-            } else {
-                format!("differs  {group}: {field} = {stated}, but found {found}\n")
-            };
-        }
-        differing += statements.iter().filter(|it| !it.holds()).count();
+    let mut lines = Vec::new();
+    for (group, statements) in &groups {
+        let listed = statements.iter().filter(|it| !args.quiet || !it.holds());
+        lines.extend(listed.map(|statement| line(group, statement)));
     }
-    text += &format!("{} of {all} statements hold\n", all - differing);
-    let written = stdout().and_then(|mut stdout| stdout.write_all(text.as_bytes()));
+    let all: usize = groups.iter().map(|(_, statements)| statements.len()).sum();
+    let holding = groups.iter().flat_map(|(_, it)| it).filter(|it| it.holds()).count();
+    lines.push(format!("{holding} of {all} statements hold\n"));
+    let written = stdout().and_then(|mut stdout| stdout.write_all(lines.concat().as_bytes()));
     written.map_err(|error| Failure::stdout(&error))?;
-    Ok(if differing == 0 { Exit::Done } else { Exit::Findings })
+    Ok(if holding == all { Exit::Done } else { Exit::Findings })
+}
+
+/// Says whether a statement holds. A manifest may hold any text, so that is made fit to print.
+fn line(group: &str, statement: &Statement) -> String {
+    let Statement { field, stated, found } = statement;
+    let [field, stated, found] =
+        [field, stated, found].map(|text| Printable::bytes(text.as_bytes()));
+    if statement.holds() {
+        format!("holds    {group}: {field} = {stated}\n")
+    } else {
+        format!("differs  {group}: {field} = {stated}, but found {found}\n")
+    }
 }
 
 /// Makes the manifest that the same inputs give now.
