@@ -19,8 +19,8 @@ fn folder() -> Folder {
                   deposit,2,5,9\ndeposit,3,6,7\n";
     folder.write("first.csv", first);
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut encoder, second.as_bytes()).unwrap();
-    folder.write("second.csv.gz", encoder.finish().unwrap());
+    std::io::Write::write_all(&mut encoder, second.as_bytes()).expect("memory");
+    folder.write("second.csv.gz", encoder.finish().expect("memory"));
     folder
 }
 
@@ -35,7 +35,7 @@ fn run_facts_aside(folder: &Folder, args: &str) -> Value {
     let outputs = "-o out.csv --rejects rejects.csv --manifest manifest.json -q";
     folder.run(&format!("{args} {outputs}")).ended(0);
     let mut manifest = manifest(folder, "manifest.json");
-    assert!(manifest.as_object_mut().unwrap().remove("run").is_some());
+    assert!(manifest.as_object_mut().expect("an object").remove("run").is_some());
     manifest
 }
 

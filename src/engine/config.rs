@@ -159,6 +159,17 @@ impl Config {
         NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// Tells whether columns that no rule knows are skipped.
+    pub(crate) fn ignores_extra_columns(&self) -> bool {
+        self.extra_columns == ExtraColumns::Ignore
+    }
+
+    /// Skips columns that no rule knows, or refuses them.
+    pub(crate) fn ignore_extra_columns(self, ignores: bool) -> Self {
+        let extra_columns = if ignores { ExtraColumns::Ignore } else { ExtraColumns::Refuse };
+        Self { extra_columns, ..self }
+    }
+
     /// The largest ids that count as such under the rules.
     pub(super) fn id_limits(&self) -> IdLimits {
         let less = u64::from(planted!(MaxClientRefused));

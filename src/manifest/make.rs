@@ -10,7 +10,6 @@ use super::{
 use crate::digest::Digested;
 use crate::engine::{Config, Report};
 use crate::ledger::Totals;
-use crate::parser::ExtraColumns;
 use crate::printable::Printable;
 use crate::state_root::StateRoot;
 use crate::summary::{ControlTotals, Summary};
@@ -84,7 +83,7 @@ fn options(config: &Config) -> Options {
     let texts = |ids: &std::collections::BTreeSet<u64>| ids.iter().map(u64::to_string).collect();
     Options {
         strict: config.strict,
-        ignore_extra_columns: config.extra_columns == ExtraColumns::Ignore,
+        ignore_extra_columns: config.ignores_extra_columns(),
         until_line: config.until_line,
         without_clients: texts(&config.left_out.clients),
         without_txs: texts(&config.left_out.txs),

@@ -39,7 +39,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Config, LeftOut};
-use crate::parser::ExtraColumns;
 use crate::rules::{Rules, RulesError};
 
 /// What `schema` says.
@@ -244,10 +243,8 @@ impl Manifest {
             clients: ids("options.without_clients", &options.without_clients)?,
             txs: ids("options.without_txs", &options.without_txs)?,
         };
-        let ignores = options.ignore_extra_columns;
-        Ok(Config {
+        let config = Config {
             rules,
-            extra_columns: if ignores { ExtraColumns::Ignore } else { ExtraColumns::Refuse },
             strict: options.strict,
             until_line: options.until_line,
             left_out,
@@ -255,7 +252,8 @@ impl Manifest {
             control_totals: true,
             digests: true,
             ..Config::default()
-        })
+        };
+        Ok(config.ignore_extra_columns(options.ignore_extra_columns))
     }
 
     /// Gives its outputs the paths of those of another manifest: the same outputs, written again
