@@ -360,8 +360,13 @@ mod tests {
             let balance = Balance::from_units(units);
             assert_eq!(balance.to_string().parse(), Ok(balance));
         }
-        assert_eq!("1.5".parse(), Ok(Balance::from_units(15_000)));
-        assert_eq!("".parse::<Balance>(), Err(AmountError::Malformed));
+        for (text, units) in [("1.5", 15_000), (".5", 5_000), ("-5.", -50_000), ("1.50000", 15_000)]
+        {
+            assert_eq!(text.parse(), Ok(Balance::from_units(units)), "{text}");
+        }
+        for text in ["", "-", ".", "x", "x.5", "1.x", "1.0000x", "--1", "+1", "1.2.3"] {
+            assert_eq!(text.parse::<Balance>(), Err(AmountError::Malformed), "{text}");
+        }
         assert_eq!("1.00001".parse::<Balance>(), Err(AmountError::TooPrecise));
     }
 }

@@ -138,4 +138,12 @@ mod tests {
             assert_eq!(rejection.index(), index);
         }
     }
+
+    #[test]
+    fn a_reason_tells_whose_it_is_and_keeps_its_name() {
+        let malformed = Reason::Malformed(Malformation::BadTx);
+        assert_eq!((malformed.outcome(), malformed.name()), ("malformed", "bad_tx"));
+        let rejected = Reason::Rejected(Rejection::UnknownTx);
+        assert_eq!((rejected.outcome(), rejected.name()), ("rejected", "unknown_tx"));
+    }
 }

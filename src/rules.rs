@@ -255,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_written_as_they_are_given_on_the_command_line() {
+        let mut rules = Rules::named("conservative").unwrap();
+        rules.set("max-tx", "9").unwrap();
+        let text = "locked=frozen overdrawn-dispute=reject redispute=reject tx-ids=global \
+                    max-client=18446744073709551615 max-tx=9";
+        assert_eq!(rules.to_string(), text);
+    }
+
+    #[test]
     fn a_profile_is_read_from_toml() {
         let text = "locked = 'frozen'\noverdrawn-dispute = 'reject'\nredispute = 'reject'\n\
                     tx-ids = 'per-client'\nmax-client = 65535\nmax-tx = '18446744073709551615'\n";

@@ -322,7 +322,17 @@ mod tests {
             assert_eq!(accounts.find_or_open(client), slot);
         }
         assert_eq!(accounts.find(9), None);
+        assert_eq!(accounts.table_clients(), edge, "the others are too few for a larger table");
         assert_eq!(sorted(accounts), [0, 8, edge - 1, edge, edge + 1, edge + 7, u64::MAX]);
+    }
+
+    #[test]
+    fn a_small_client_is_never_in_the_map() {
+        for client in [0, 1, 2, 3, 4, 1 << 20, SMALL_CLIENTS - 1] {
+            let mut accounts = Accounts::default();
+            accounts.open(client);
+            assert_eq!(accounts.take_large(), [], "{client}");
+        }
     }
 
     fn sorted(mut accounts: Accounts) -> Vec<u64> {

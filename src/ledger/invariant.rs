@@ -217,6 +217,32 @@ mod tests {
     }
 
     #[test]
+    fn the_sums_of_shards_add_up() {
+        let balance = Balance::from_units;
+        let sums = |deposited, withdrawn, charged_back| Totals {
+            deposited: balance(deposited),
+            withdrawn: balance(withdrawn),
+            charged_back: balance(charged_back),
+        };
+        let mut totals = sums(100, 20, 3);
+        totals.add(&sums(200, 40, 5));
+        assert_eq!(totals, sums(300, 60, 8));
+        assert_eq!(totals.expected_total(), balance(232));
+        let mut found = Audit { accounts: 3, locked: 2, total: balance(200) };
+        found.add(&Audit { accounts: 4, locked: 1, total: balance(32) });
+        assert_eq!(found, Audit { accounts: 7, locked: 3, total: balance(232) });
+        assert_eq!(found.check(&totals), Ok(()));
+    }
+
+    #[test]
+    fn an_audit_counts_the_accounts_and_the_locked_ones() {
+        let locked = Account::new(Balance::from_units(4), Balance::from_units(2), true);
+        let accounts = [(1, account(5, 1)), (2, locked), (1 << 40, locked)].into();
+        let expected = Audit { accounts: 3, locked: 2, total: Balance::from_units(18) };
+        assert_eq!(audit(&accounts, &accounts.parts()), Ok(expected));
+    }
+
+    #[test]
     fn lost_money_is_noticed() {
         let [deposited, disputed] = [10, 3].map(Balance::from_units);
         let totals = Totals { deposited, disputed, ..Totals::default() };

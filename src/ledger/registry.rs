@@ -194,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_decided_together_are_named_in_their_places() {
+        let rows = [(Kind::Deposit, 5), (Kind::Dispute, 5), (Kind::Deposit, 5), (Kind::Deposit, 6)];
+        let mut all = Registry::of_all(TxIdSpace::Global, 1);
+        let decisions = all.decide(rows.into_iter());
+        assert_eq!(decisions, Decisions { duplicate: 0b0100, named: 0b1001 });
+        let mut per_client = Registry::of_named(named(&[5]), TxIdSpace::PerClient, 1);
+        let decisions = per_client.decide(rows.into_iter());
+        assert_eq!(decisions, Decisions { duplicate: 0, named: 0b0101 });
+    }
+
+    #[test]
     fn without_names_and_with_ids_per_client_the_shard_finds_by_id() {
         let mut all = Registry::of_all(TxIdSpace::Global, 1);
         assert_eq!(decide(&mut all, Kind::Deposit, 5), NAMED);

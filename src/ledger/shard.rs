@@ -172,7 +172,7 @@ impl Shard {
             self.accounts.touch_clients(rows.iter().map(|row| posting(row).client));
         }
         let mut referring = std::mem::take(&mut self.referring);
-        referring.resize(rows.len() + 1, 0);
+        referring.resize(rows.len(), 0);
         let mut count = 0;
         slots.clear();
         slots.extend(rows.iter().enumerate().map(|(at, row)| {
@@ -417,6 +417,16 @@ mod tests {
     }
 
     #[test]
+    fn marks_join_and_travel_as_one_byte() {
+        let both = Marks::REMEMBER.and(Marks::PLACED);
+        assert!(both.has(Marks::REMEMBER) && both.has(Marks::PLACED) && both.has(Marks::NONE));
+        assert!(!both.has(Marks::UNTERMINATED) && !Marks::PLACED.has(both));
+        assert_eq!(both.and(Marks::PLACED), both);
+        assert_eq!(Marks::of_bits(both.bits()), both);
+        assert_ne!(both.bits(), Marks::REMEMBER.bits());
+    }
+
+    #[test]
     fn each_check_comes_before_the_ones_below_it() {
         use Rejection::{
             AccountLocked, AlreadyDisputed, ChargedBack, DuplicateTx, InsufficientFunds,
@@ -491,6 +501,24 @@ mod tests {
     }
 
     #[test]
+    fn by_default_a_resolved_deposit_is_disputed_again_and_a_debt_is_allowed() {
+        let closed = walk(
+            Rules::default(),
+            &[
+                (deposit(1, 1, "5"), Ok(())),
+                (Transaction::dispute(1, 1), Ok(())),
+                (Transaction::resolve(1, 1), Ok(())),
+                (Transaction::resolve(1, 1), Err(Rejection::NotDisputed)),
+                (withdrawal(1, 2, "4"), Ok(())),
+                (Transaction::dispute(1, 1), Ok(())),
+            ],
+        );
+        let account = closed.accounts.get(1).unwrap();
+        assert_eq!(account.available(), Balance::from_units(-40_000));
+        assert_eq!(account.held(), amount("5").into());
+    }
+
+    #[test]
     fn ids_per_client_are_decided_per_client() {
         let mut rules = Rules::default();
         rules.set("tx-ids", "per-client").unwrap();
@@ -518,6 +546,29 @@ mod tests {
             ],
         );
         assert_eq!(closed.accounts, [(1, Account::default())].into());
+    }
+
+    #[test]
+    fn an_account_can_be_looked_at_between_transactions() {
+        let mut ledger = Ledger::new(Rules::default());
+        for (tx, balance) in [(1, 5), (2, 10)] {
+            assert_eq!(ledger.apply(&deposit(1, tx, "5")), Ok(()));
+            let total = ledger.account(1).map(|account| account.total());
+            assert_eq!(total, Some(Balance::from_units(balance * 10_000)));
+        }
+        assert_eq!(ledger.account(2), None);
+    }
+
+    #[test]
+    fn many_shards_share_the_clients_that_are_always_in_a_table() {
+        let client = (1 << 22) / 8;
+        for (shards, in_table) in [(4, true), (8, false)] {
+            let mut shard = Shard::one_of(shards, Rules::default());
+            let refusal =
+                shard.apply(&Posting::by_id(&withdrawal(client, 1, "5"), Marks::REMEMBER));
+            assert_eq!(refusal, Err(Rejection::InsufficientFunds));
+            assert_eq!(shard.accounts.table_clients() > client, in_table, "{shards} shards");
+        }
     }
 
     #[test]

@@ -179,12 +179,22 @@ mod tests {
                 model.extend(of_shard().map(|&client| (client, account(client))));
             }
             prop_assert_eq!(accounts.len(), model.len());
+            prop_assert_eq!(accounts.is_empty(), model.is_empty());
             prop_assert!(accounts.iter().eq(model.clone()));
             prop_assert_eq!(accounts.get(7), model.get(&7).copied());
             prop_assert!(model.iter().all(|(&client, it)| accounts.get(client) == Some(*it)));
             let parts = accounts.parts();
             prop_assert!(parts.windows(2).all(|it| it[0].end() + 1 == *it[1].start()));
         }
+    }
+
+    #[test]
+    fn accounts_are_equal_where_clients_and_money_are() {
+        let some: SortedAccounts = [(1, account(5)), (1 << 40, account(6))].into();
+        assert_eq!(some, [(1 << 40, account(6)), (1, account(5))].into());
+        assert_ne!(some, [(1, account(5)), (1 << 40, account(7))].into());
+        assert_ne!(some, [(1, account(5))].into());
+        assert!(!some.is_empty() && SortedAccounts::default().is_empty());
     }
 
     #[test]
@@ -202,5 +212,6 @@ mod tests {
             count += read.len();
         }
         assert_eq!((count, accounts.len()), (40_000, 40_000));
+        assert!(accounts.parts().len() < 40, "some thousand clients each");
     }
 }

@@ -280,6 +280,7 @@ mod tests {
             ("\"type\";\"client\";\"tx\";\"amount\"", E::Delimiter { delimiter: ';' }),
             ("\u{7f}ELF\u{2}\u{1}\u{1}\0\0", E::Binary),
             ("\u{1}\u{2}", E::Binary),
+            ("a b", E::MissingColumn { name: "type", line: "a b".into() }),
         ] {
             assert_eq!(header(line), Err(expected), "{line:?}");
         }
@@ -287,6 +288,26 @@ mod tests {
         let rows = "deposit,1,1,1\r".repeat(1000);
         assert_eq!(header(&format!("Type,client,tx,amount\r{rows}")), Err(E::CarriageReturns));
         assert_eq!(header(&"\0".repeat(5000)), Err(E::Binary));
+    }
+
+    #[test]
+    fn a_header_may_be_as_long_as_a_row() {
+        let padded = |length: usize| header(&format!("{:<length$}", "type,client,tx,amount"));
+        assert_eq!(padded(MAX_ROW_BYTES), Ok(Layout::default()));
+        assert_eq!(padded(MAX_ROW_BYTES + 1), Err(HeaderError::TooLong));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_for_the_message() {
+        let name_of = |length: usize| {
+            let error = header(&format!("type,client,tx,amount,{}", "m".repeat(length)));
+            match error {
+                Err(HeaderError::UnknownColumn { name, .. }) => name,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(name_of(60), "m".repeat(60));
+        assert_eq!(name_of(61), "m".repeat(60) + "...");
     }
 
     #[test]

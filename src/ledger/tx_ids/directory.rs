@@ -87,3 +87,21 @@ impl Directory {
         self.far.count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_the_table_is_that_of_its_entries_however_they_came() {
+        let mut directory = Directory::default();
+        let numbers = 8 * u64::try_from(Directory::SMALL).unwrap();
+        // Those of the upper end are hashed until the table reaches them.
+        for number in (0..numbers / 2).flat_map(|number| [numbers - 1 - number, number, number]) {
+            directory.entry(number).set(number % 512, Entry::DECIDED);
+            let filled = directory.near.iter().filter(|entry| **entry != Entry::EMPTY).count();
+            assert_eq!(directory.near_count, filled);
+        }
+        assert_eq!(directory.near_count + directory.far_count(), directory.near.len());
+    }
+}

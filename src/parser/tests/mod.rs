@@ -100,6 +100,20 @@ fn only_one_cr_belongs_to_a_line_end() {
 }
 
 #[test]
+fn rows_not_given_out_yet_are_not_consumed() {
+    let text = ["deposit,1,2,1\n", "dispute,1,2\n", "\n", " deposit,1,3,1\n", PADDING].concat();
+    let layout = Layout::default();
+    for mut rows in [Rows::new, Rows::portable, Rows::strict]
+        .map(|make| make(Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 }, &layout))
+    {
+        for (consumed, next_line) in [(14, 2), (26, 3), (42, 5), (56, 6), (70, 7)] {
+            assert!(rows.next().is_some_and(|row| row.is_ok()));
+            assert_eq!((rows.consumed_bytes(), rows.next_line()), (consumed, next_line));
+        }
+    }
+}
+
+#[test]
 fn ignored_amounts_are_marked_on_both_paths() {
     let layout = Layout::default();
     for (row, expected) in [
@@ -334,6 +348,7 @@ proptest! {
         let (line, _) = first_line(&bytes);
         let Legible { kind, client, tx, amount } = read_legible(line, &layout);
         if let Ok(transaction) = parse_row(line, &layout) {
+            prop_assert_eq!(read_legible(line, &layout), Legible::from(transaction));
             let legible = (kind, client, tx, amount);
             let Transaction { kind, client, tx, amount } = transaction;
             prop_assert_eq!(legible, (Some(kind), Some(client), Some(tx), amount));
