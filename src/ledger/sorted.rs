@@ -213,5 +213,14 @@ mod tests {
         }
         assert_eq!((count, accounts.len()), (40_000, 40_000));
         assert!(accounts.parts().len() < 40, "some thousand clients each");
+        let mut shards = SortedAccounts::default();
+        for shard in 0..4 {
+            let far = (0..5_000).map(|it| u64::MAX - 4 * it - shard);
+            shards.append(far.map(|it| (it, account(it))).collect());
+        }
+        for part in shards.parts() {
+            shards.read(&part, &mut read);
+            assert!(read.len() <= 2 * PART_CLIENTS, "{} in {part:?}", read.len());
+        }
     }
 }

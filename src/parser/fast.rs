@@ -431,6 +431,7 @@ mod tests {
             ("deposit,0,00000000,1\n", Transaction::deposit(0, 0, "1".parse().unwrap())),
             ("deposit,1,2,0.0001\n", Transaction::deposit(1, 2, Amount::MIN)),
             ("dispute,1,2\r\n", Transaction::dispute(1, 2)),
+            ("dispute,1,18446744073709551615\n", Transaction::dispute(1, u64::MAX)),
             ("resolve,1,2,\n", Transaction::resolve(1, 2)),
             ("chargeback,1,2,\r\n", Transaction::chargeback(1, 2)),
         ] {

@@ -78,6 +78,12 @@ fn the_table_has_every_malformation() {
 }
 
 #[test]
+fn an_error_says_where_its_row_stands() {
+    let error = RowError { kind: M::BadTx, line: 3, offset_bytes: 40 };
+    assert_eq!(error.to_string(), "line 3, byte 40: bad_tx");
+}
+
+#[test]
 fn only_one_cr_belongs_to_a_line_end() {
     let layout = Layout::default();
     for (row, expected) in [
