@@ -25,6 +25,7 @@ pub mod balances_file;
 pub mod diff;
 pub mod digest;
 mod engine;
+pub mod explain;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod generate;

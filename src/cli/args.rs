@@ -14,6 +14,7 @@ use millrace::rules::Rules;
 use millrace::{Config, LeftOut, Recall, Threads};
 
 use super::diff::DiffArgs;
+use super::explain::ExplainArgs;
 use super::generate::GenerateArgs;
 use super::verify::VerifyArgs;
 use super::{Exit, Failure};
@@ -46,6 +47,8 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Shows why a balance is what it is: every row of a client, or of a transaction.
+    Explain(ExplainArgs),
     /// Writes test data: the same arguments give the same bytes on every machine.
     Generate(GenerateArgs),
     /// Tells in what two balances files differ, or two rule profiles on the same inputs.
@@ -88,30 +91,12 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) manifest: Option<PathBuf>,
 
-    /// The rule profile: default, event-sourced, conservative, or a TOML file.
-    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default", help_heading = "Rules")]
-    rules: PathBuf,
-
-    /// Change one rule of the profile; may be repeated. Keys: locked, overdrawn-dispute,
-    /// redispute, tx-ids, max-client, max-tx.
-    #[arg(long, value_name = "KEY=VALUE", help_heading = "Rules")]
-    rule: Vec<String>,
-
-    /// End with exit code 1 if any row was not applied, and refuse a last row without a newline.
-    #[arg(long, help_heading = "Rules")]
-    pub(super) strict: bool,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
 
     /// Fail, with nothing written, unless the inputs have N data rows together.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     expect_rows: Option<u64>,
-
-    /// Skip columns other than type, client, tx and amount.
-    #[arg(long, help_heading = "Rules")]
-    ignore_extra_columns: bool,
-
-    /// The most bytes that a compressed input may decompress to.
-    #[arg(long, value_name = "N", default_value_t = Config::MAX_INPUT_BYTES, help_heading = "Rules")]
-    max_input_bytes: u64,
 
     /// Read the last input only up to this line, the header being line 1: the balances as of a row.
     #[arg(long, value_name = "LINE", help_heading = "What if")]
@@ -135,46 +120,87 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     readers: Option<NonZeroUsize>,
 
-    /// Whether there are threads at all; without them one core does everything in turn.
-    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
-    threads: ThreadsArg,
-
     /// Whether threads are pinned to cores; auto: if each can have its own and one is left over.
-    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    #[arg(long, value_enum, default_value_t, help_heading = "Running", display_order = 101)]
     pin: PinArg,
-
-    /// How files are read: mapped into memory, or read at positions (a little slower; safe
-    /// against files that are truncated meanwhile).
-    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
-    io: IoArg,
 
     /// Which transactions are remembered for disputes: those that the inputs name, found by a
     /// pass beforehand, or all, in one pass and with more memory.
-    #[arg(long, value_enum, default_value_t, help_heading = "Running")]
+    #[arg(long, value_enum, default_value_t, help_heading = "Running", display_order = 103)]
     recall: RecallArg,
 
     /// Rows handed to a worker at a time.
     #[arg(long, value_name = "N", default_value_t = Config::BATCH_ROWS, value_parser = at_least_one, help_heading = "Running", hide = true)]
     batch_rows: usize,
 
-    /// Bytes parsed at a time.
-    #[arg(long, value_name = "N", default_value_t = Config::BLOCK_BYTES, value_parser = at_least_one, help_heading = "Running", hide = true)]
-    block_bytes: usize,
-
-    /// Say nothing but errors.
-    #[arg(short, long, help_heading = "Messages")]
-    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) messages: MessageArgs,
 
     /// How the closing summary is written to standard error.
     #[arg(long, value_enum, default_value_t, help_heading = "Messages")]
     pub(super) summary: SummaryArg,
+}
+
+/// How inputs are read and what their rows do: arguments of every command that applies rows.
+///
+/// What stands below a command's own arguments has a place in the help of its own.
+#[derive(Args, Debug)]
+pub(super) struct ReadingArgs {
+    /// The rule profile: default, event-sourced, conservative, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "default", help_heading = "Rules")]
+    rules: PathBuf,
+
+    /// Change one rule of the profile; may be repeated. Keys: locked, overdrawn-dispute,
+    /// redispute, tx-ids, max-client, max-tx.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Rules")]
+    rule: Vec<String>,
+
+    /// End with exit code 1 if any row was not applied, and refuse a last row without a newline.
+    #[arg(long, help_heading = "Rules")]
+    pub(super) strict: bool,
+
+    /// Skip columns other than type, client, tx and amount.
+    #[arg(long, help_heading = "Rules", display_order = 100)]
+    ignore_extra_columns: bool,
+
+    /// The most bytes that a compressed input may decompress to.
+    #[arg(long, value_name = "N", default_value_t = Config::MAX_INPUT_BYTES, help_heading = "Rules", display_order = 101)]
+    max_input_bytes: u64,
+
+    /// Whether there are threads at all; without them one core does everything in turn.
+    #[arg(long, value_enum, default_value_t, help_heading = "Running", display_order = 100)]
+    threads: ThreadsArg,
+
+    /// How files are read: mapped into memory, or read at positions (a little slower; safe
+    /// against files that are truncated meanwhile).
+    #[arg(long, value_enum, default_value_t, help_heading = "Running", display_order = 102)]
+    io: IoArg,
+
+    /// Bytes parsed at a time.
+    #[arg(long, value_name = "N", default_value_t = Config::BLOCK_BYTES, value_parser = at_least_one, help_heading = "Running", hide = true)]
+    block_bytes: usize,
+}
+
+/// What is said on the way: arguments of every command that applies rows.
+#[derive(Args, Debug)]
+pub(super) struct MessageArgs {
+    /// Say nothing but errors.
+    #[arg(short, long, help_heading = "Messages")]
+    pub(super) quiet: bool,
 
     /// Log what is done; twice for more.
-    #[arg(short, long, action = ArgAction::Count, help_heading = "Messages")]
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Messages", display_order = 100)]
     pub(super) verbose: u8,
 
     /// How log lines are written.
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Messages")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Messages",
+        display_order = 101
+    )]
     pub(super) log_format: LogFormat,
 }
 
@@ -250,7 +276,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl LedgerArgs {
     /// The inputs; `None` is standard input.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = Option<&Path>> {
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Option<&Path>> + Clone {
         self.inputs.iter().map(|path| Some(path.as_path()).filter(|path| *path != Path::new("-")))
     }
 
@@ -259,20 +285,9 @@ impl LedgerArgs {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
-    /// The file that the rules come from, if they do.
-    pub(super) fn rules_file(&self) -> Option<&Path> {
-        let is_profile = self.rules.to_str().is_some_and(|name| Rules::named(name).is_some());
-        (!is_profile).then_some(self.rules.as_path())
-    }
-
     /// Gives how the run is to be set up.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        let extra =
-            if self.ignore_extra_columns { ExtraColumns::Ignore } else { ExtraColumns::Refuse };
         Ok(Config {
-            rules: self.rules()?,
-            extra_columns: extra,
-            strict: self.strict,
             expect_rows: self.expect_rows,
             left_out: LeftOut {
                 clients: self.without_client.iter().copied().collect(),
@@ -284,11 +299,31 @@ impl LedgerArgs {
             workers: self.workers,
             readers: self.readers,
             batch_rows: self.batch_rows,
+            pin: self.pin.into(),
+            recall: self.recall.into(),
+            ..self.reading.config()?
+        })
+    }
+}
+
+impl ReadingArgs {
+    /// The file that the rules come from, if they do.
+    pub(super) fn rules_file(&self) -> Option<&Path> {
+        let is_profile = self.rules.to_str().is_some_and(|name| Rules::named(name).is_some());
+        (!is_profile).then_some(self.rules.as_path())
+    }
+
+    /// Gives how inputs are to be read and applied.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let extra =
+            if self.ignore_extra_columns { ExtraColumns::Ignore } else { ExtraColumns::Refuse };
+        Ok(Config {
+            rules: self.rules()?,
+            extra_columns: extra,
+            strict: self.strict,
             block_bytes: self.block_bytes,
             io: self.io.into(),
-            pin: self.pin.into(),
             threads: self.threads.into(),
-            recall: self.recall.into(),
             max_input_bytes: self.max_input_bytes,
             ..Config::default()
         })

@@ -15,13 +15,13 @@ use millrace::{Config, Input, Report, RunError, Sinks};
 use super::args::{LedgerArgs, SummaryArg};
 use super::evidence::{self, Digests};
 use super::exit::{Exit, Failure};
-use super::{log, progress, say, signals, stdout};
+use super::{log, paths, progress, say, signals, stdout};
 
 type RejectsFile = RejectsWriter<DigestWriter<OutputFile>>;
 
 /// Reads the inputs and writes the balances.
 pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
-    log::start(args.verbose, args.log_format);
+    log::start(args.messages.verbose, args.messages.log_format);
     check_paths(args)?;
     let started = evidence::now();
     let config = args.config()?;
@@ -34,7 +34,7 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     let several = args.inputs().count() > 1;
     let mut rejects = rejects.map(|file| RejectsWriter::new(file, several));
     let report = {
-        let _bar = progress::show(&config.progress, args.quiet);
+        let _bar = progress::show(&config.progress, args.messages.quiet);
         settle(args, &config, rejects.as_mut())
     };
     let report = match report {
@@ -54,14 +54,14 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     }
     signals.commit();
     persist_all(output.into_iter().chain(rejects).chain(manifest).collect())?;
-    if !args.quiet {
+    if !args.messages.quiet {
         say(&match args.summary {
             SummaryArg::Text => report.summary.to_string(),
             SummaryArg::Json => report.summary.to_json() + "\n",
         });
     }
     let refused = report.summary.refused.rejected() + report.summary.refused.malformed();
-    Ok(if args.strict && refused > 0 { Exit::Findings } else { Exit::Done })
+    Ok(if args.reading.strict && refused > 0 { Exit::Findings } else { Exit::Done })
 }
 
 /// Runs the engine.
@@ -119,9 +119,6 @@ fn rejects_failure(args: &LedgerArgs, error: io::Error) -> Failure {
 /// Refuses paths that would make the run read what it writes, or write one file twice.
 fn check_paths(args: &LedgerArgs) -> Result<(), Failure> {
     let usage = |message: String| Err(Failure::new(Exit::Usage, message));
-    if args.inputs().filter(Option::is_none).count() > 1 {
-        return usage("`-` is given twice; standard input can be read once".to_owned());
-    }
     if args.rejects.as_deref() == Some(Path::new("-")) {
         return usage("--rejects needs a file; standard output is for balances".to_owned());
     }
@@ -144,14 +141,6 @@ fn check_paths(args: &LedgerArgs) -> Result<(), Failure> {
             }
         }
     }
-    let rules = args.rules_file();
-    for (_, output) in outputs {
-        for input in args.inputs().chain(rules.map(Some)) {
-            if same_file(input.unwrap_or(Path::new("/dev/stdin")), output) {
-                let shown = Printable::path(output);
-                return usage(format!("{shown}: is an input; the output would replace it"));
-            }
-        }
-    }
-    Ok(())
+    let outputs: Vec<&Path> = outputs.into_iter().map(|(_, path)| path).collect();
+    paths::check(args.inputs(), args.reading.rules_file(), &outputs)
 }

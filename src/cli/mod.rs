@@ -7,10 +7,12 @@ mod args;
 mod diff;
 mod evidence;
 mod exit;
+mod explain;
 mod generate;
 mod ledger;
 mod log;
 mod manual;
+mod paths;
 mod progress;
 mod signals;
 mod verify;
@@ -48,6 +50,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     signals::outlive_file_size_limit()?;
     match &cli.command {
         None => ledger::run(&cli.ledger),
+        Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Diff(args)) => diff::run(args),
         Some(Command::Verify(args)) => verify::run(args),

@@ -8,16 +8,19 @@ mod batch;
 mod config;
 mod digests;
 mod error;
+mod explain;
 mod intake;
 mod merge;
 #[cfg(test)]
 mod panics;
 mod parsed;
 mod scout;
+mod sift;
 mod worker;
 
 pub use config::{Config, LeftOut, Progress, Recall, Threads};
 pub use error::RunError;
+pub(crate) use explain::explain;
 pub use merge::RejectSink;
 
 #[cfg(fuzzing)]

@@ -24,7 +24,7 @@ use std::iter::once;
 use crate::account::Account;
 use crate::outcome::Rejection;
 use crate::rules::Rules;
-use crate::transaction::Transaction;
+use crate::transaction::{Kind, Transaction};
 
 /// A whole ledger in one piece: every transaction is applied when it is given.
 ///
@@ -61,11 +61,29 @@ impl Ledger {
     /// The first check of the rules that fails; nothing has changed then but that a deposit or
     /// withdrawal has consumed its id and may have opened an account.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
+        self.apply_marked(transaction, Marks::NONE)
+    }
+
+    /// As [`Ledger::apply`], of a transaction about which more is known.
+    ///
+    /// # Errors
+    /// As [`Ledger::apply`].
+    pub fn apply_marked(
+        &mut self,
+        transaction: &Transaction,
+        marks: Marks,
+    ) -> Result<(), Rejection> {
         let &Transaction { kind, tx, .. } = transaction;
         if self.registry.decide(once((kind, tx))).duplicate != 0 {
             return Err(Rejection::DuplicateTx);
         }
-        self.shard.apply(&Posting::by_id(transaction, Marks::REMEMBER))
+        self.shard.apply(&Posting::by_id(transaction, Marks::REMEMBER.and(marks)))
+    }
+
+    /// Consumes an id, as a deposit or withdrawal does that this ledger is not given, since the
+    /// account is of no interest. Where ids are unique per client, it consumes nothing.
+    pub fn consume(&mut self, tx: u64) {
+        self.registry.decide(once((Kind::Deposit, tx)));
     }
 
     /// Gives the account of a client, if it has been opened.

@@ -2,7 +2,7 @@
 //! stand in.
 //!
 //! A file appears whole or not at all ([`OutputFile`]); what is written into it ([`balances`],
-//! [`rejects`]) knows any [`std::io::Write`] and no files.
+//! [`rejects`], [`statement`]) knows any [`std::io::Write`] and no files.
 
 pub mod balances;
 pub(crate) mod cell;
@@ -11,6 +11,7 @@ mod error;
 mod file;
 mod label;
 pub mod rejects;
+pub mod statement;
 mod target;
 
 pub use error::{CreateError, WriteError};

@@ -53,6 +53,11 @@ struct Feed<S> {
 }
 
 impl Helpers {
+    /// So many, that run where the system puts them.
+    pub fn unpinned(count: usize) -> Self {
+        Self { cores: vec![None; count] }
+    }
+
     /// Tells how many there are.
     pub fn count(&self) -> usize {
         self.cores.len()
