@@ -111,7 +111,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let (subject, files) = args.subject()?;
     let inputs = files.iter().map(|file| Some(Path::new(file)).filter(|it| *it != Path::new("-")));
     let outputs: Vec<&Path> = args.output().into_iter().collect();
-    paths::check(inputs.clone(), args.reading.rules_file(), &outputs)?;
+    paths::check(&inputs, args.reading.rules_file(), &outputs)?;
     let config = args.reading.config()?;
     let signals = signals::watch(&config.interrupt, config.io)?;
     let mut output = args.output().map(OutputFile::create).transpose()?;

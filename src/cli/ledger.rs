@@ -142,5 +142,5 @@ fn check_paths(args: &LedgerArgs) -> Result<(), Failure> {
         }
     }
     let outputs: Vec<&Path> = outputs.into_iter().map(|(_, path)| path).collect();
-    paths::check(args.inputs(), args.reading.rules_file(), &outputs)
+    paths::check(&args.inputs(), args.reading.rules_file(), &outputs)
 }

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 /// Refuses standard input twice, and outputs that are an input or the rule file. An input that is
 /// `None` is standard input.
 pub(super) fn check<'p>(
-    inputs: impl Iterator<Item = Option<&'p Path>> + Clone,
+    inputs: &(impl Iterator<Item = Option<&'p Path>> + Clone),
     rules_file: Option<&'p Path>,
     outputs: &[&Path],
 ) -> Result<(), Failure> {

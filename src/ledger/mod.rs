@@ -96,3 +96,32 @@ impl Ledger {
         self.shard.close()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::TxIdSpace;
+
+    #[test]
+    fn an_id_that_is_consumed_elsewhere_is_a_duplicate_where_ids_are_unique_over_all() {
+        let deposit = Transaction::deposit(1, 5, "2".parse().unwrap());
+        let per_client = Rules { tx_ids: TxIdSpace::PerClient, ..Rules::default() };
+        for (rules, expected) in
+            [(Rules::default(), Err(Rejection::DuplicateTx)), (per_client, Ok(()))]
+        {
+            let mut ledger = Ledger::new(rules);
+            ledger.consume(5);
+            assert_eq!(ledger.apply(&deposit), expected);
+            assert_eq!(ledger.account(1).is_some(), expected.is_ok());
+        }
+    }
+
+    #[test]
+    fn a_row_that_may_have_been_cut_consumes_its_id() {
+        let deposit = Transaction::deposit(1, 5, "2".parse().unwrap());
+        let mut ledger = Ledger::new(Rules::default());
+        let cut = ledger.apply_marked(&deposit, Marks::UNTERMINATED);
+        assert_eq!(cut, Err(Rejection::UnterminatedRow));
+        assert_eq!(ledger.apply(&deposit), Err(Rejection::DuplicateTx));
+    }
+}

@@ -6,6 +6,7 @@ use super::super::cell;
 use super::write_chunk;
 use crate::amount::Balance;
 use crate::explain::{Entry, Place, Statement};
+use crate::outcome::Reason;
 use crate::transaction::Kind;
 
 const HEADER: &[u8] = b"file,line,type,client,tx,amount,outcome,reason,refers_to_file,\
@@ -29,8 +30,8 @@ fn push_record(out: &mut Vec<u8>, entry: &Entry, inputs: &[Vec<u8>]) {
         Balance::from(amount).write_to(out);
     }
     out.push(b',');
-    push_text(out, entry.outcome.map_or_else(|reason| reason.outcome(), |()| "applied"));
-    push_text(out, entry.outcome.map_or_else(|reason| reason.name(), |()| ""));
+    push_text(out, entry.outcome.map_or_else(Reason::outcome, |()| "applied"));
+    push_text(out, entry.outcome.map_or_else(Reason::name, |()| ""));
     push_place(out, entry.refers_to, inputs);
     if let Some(account) = entry.account {
         for balance in [account.available(), account.held(), account.total()] {

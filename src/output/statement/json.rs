@@ -7,6 +7,7 @@ use serde::ser::{Serialize, Serializer};
 use super::CHUNK_BYTES;
 use crate::account::Account;
 use crate::explain::{Entry, Place, Statement, Subject};
+use crate::outcome::Reason;
 use crate::printable::Printable;
 use crate::transaction::Kind;
 
@@ -83,8 +84,8 @@ impl Serialize for Rows<'_> {
             client: entry.client,
             tx: entry.tx,
             amount: entry.amount.map(|amount| amount.to_string()),
-            outcome: entry.outcome.map_or_else(|reason| reason.outcome(), |()| "applied"),
-            reason: entry.outcome.err().map(|reason| reason.name()),
+            outcome: entry.outcome.map_or_else(Reason::outcome, |()| "applied"),
+            reason: entry.outcome.err().map(Reason::name),
             refers_to: entry.refers_to.map(place),
             account: entry.account.map(Balances::from),
         }))

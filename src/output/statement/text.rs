@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::iter::repeat_n;
 
 use super::write_chunk;
 use crate::account::Account;
@@ -24,6 +25,9 @@ const COLUMNS: [(&str, bool); 11] = [
     ("total", true),
     ("locked", false),
 ];
+
+/// Blanks between two columns.
+const GAP: usize = 2;
 
 type Cells = [String; COLUMNS.len()];
 
@@ -120,20 +124,23 @@ fn balance_cells(account: &Account) -> [String; 4] {
 /// The last line of the table: what the account ends with.
 fn closing_cells(account: &Account) -> Cells {
     let mut cells = Cells::default();
-    cells[0] = "closing balance".to_owned();
+    "closing balance".clone_into(&mut cells[0]);
     cells[COLUMNS.len() - 4..].clone_from_slice(&balance_cells(account));
     cells
 }
 
 fn push_line(out: &mut Vec<u8>, cells: &Cells, widths: &[usize], needless: usize) {
     let mut line = String::new();
-    for (index, ((cell, &width), (_, is_right))) in
-        cells.iter().zip(widths).zip(COLUMNS).enumerate()
+    for (index, ((cell, width), (_, is_right))) in cells.iter().zip(widths).zip(COLUMNS).enumerate()
     {
-        if index != needless {
-            line +=
-                &if is_right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
+        if index == needless {
+            continue;
         }
+        let blanks = width - cell.chars().count();
+        let (before, after) = if is_right { (blanks, 0) } else { (0, blanks) };
+        line.extend(repeat_n(' ', before));
+        line += cell;
+        line.extend(repeat_n(' ', after + GAP));
     }
     out.extend_from_slice(line.trim_end().as_bytes());
     out.push(b'\n');
@@ -153,7 +160,7 @@ fn ending(statement: &Statement) -> String {
 /// Says how far a transaction has come; where each client has ids of its own, that of each client.
 fn standings(tx: u64, entries: &[Entry]) -> String {
     // By client: the row that has consumed the id, and the last that was applied.
-    let mut lives: BTreeMap<u64, (&Entry, &Entry)> = BTreeMap::new();
+    let mut by_client: BTreeMap<u64, (&Entry, &Entry)> = BTreeMap::new();
     for entry in entries {
         let (Some(client), Some(kind)) = (entry.client, entry.kind) else { continue };
         let refused = match entry.outcome {
@@ -162,15 +169,15 @@ fn standings(tx: u64, entries: &[Entry]) -> String {
             Ok(()) => false,
         };
         if kind.moves_money() {
-            lives.entry(client).or_insert((entry, entry));
-        } else if let Some((_, last)) = lives.get_mut(&client).filter(|_| !refused) {
+            by_client.entry(client).or_insert((entry, entry));
+        } else if let Some((_, last)) = by_client.get_mut(&client).filter(|_| !refused) {
             *last = entry;
         }
     }
-    if lives.is_empty() {
+    if by_client.is_empty() {
         return format!("\nno deposit or withdrawal has consumed tx {tx}\n");
     }
-    let lines = lives.into_iter().map(|(client, (first, last))| {
+    let lines = by_client.into_iter().map(|(client, (first, last))| {
         let kind = first.kind.map_or("", Kind::name);
         let standing = match (first.outcome, last.kind) {
             (Err(reason), _) => format!("refused: {}", reason.name()),
