@@ -524,6 +524,20 @@ fn an_input_that_changes_while_it_is_read_is_noticed() {
 }
 
 #[test]
+fn a_reader_of_standard_output_that_goes_away_is_no_news() {
+    let folder = Folder::new();
+    let rows: String = (0..20_000).map(|tx| format!("deposit,1,{tx},1\n")).collect();
+    folder.write("in.csv", format!("type,client,tx,amount\n{rows}"));
+    for format in ["text", "csv", "json"] {
+        let args = ["explain", "1", "in.csv", "--format", format];
+        let mut child = folder.command(MILLRACE).args(args).spawn().expect("the program starts");
+        drop(child.stdout.take());
+        let ran = drive::finish(child).ended(141);
+        assert_eq!(ran.stderr, "", "{format}");
+    }
+}
+
+#[test]
 fn a_request_to_stop_ends_it() {
     for threads in [Threads::Always, Threads::Never] {
         let config = Config { threads, ..Config::default() };

@@ -56,6 +56,25 @@ fn truncate(path: &Path, len: u64) {
 }
 
 #[test]
+fn an_explanation_of_an_input_that_changes_is_refused() {
+    for (way, change) in [
+        ("--io map", 0),
+        ("--io read", 0),
+        ("--io read --threads never", 100_000),
+        ("--io map --threads always", 10_000_000),
+    ] {
+        let folder = Folder::new();
+        write_input(&folder);
+        folder.write("out.csv", OLD);
+        let halted = Halted::start(&folder, &format!("explain 7 in.csv fifo -o out.csv {way}"));
+        truncate(&folder.path("in.csv"), change);
+        let ran = halted.resume().ended(74);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.lines().count()), ("", 1), "{}", ran.stderr);
+        assert_eq!(folder.read("out.csv"), OLD, "{way}");
+    }
+}
+
+#[test]
 fn an_input_that_nobody_touches_is_read() {
     for (way, _) in WAYS {
         let folder = Folder::new();

@@ -64,6 +64,21 @@ fn a_signal_stops_a_run_that_waits_for_a_fifo() {
 }
 
 #[test]
+fn a_signal_stops_an_explanation() {
+    for (signal, code) in STOPS {
+        for how in ["explain 7", "explain --tx 7 --threads never", "explain 7 --io read"] {
+            let folder = folder();
+            make_fifo(&folder, "fifo");
+            let before = folder.files();
+            let halted = Halted::start(&folder, &format!("{how} in.csv fifo -o out.csv"));
+            send(&halted.child, signal);
+            assert_stops(halted.child, &folder, code);
+            assert!(folder.files() == before, "{how}: {:?}", folder.files());
+        }
+    }
+}
+
+#[test]
 fn a_signal_stops_a_run_whose_fifo_nobody_writes_to() {
     for (signal, code) in STOPS {
         let folder = folder();
