@@ -526,8 +526,11 @@ fn an_input_that_changes_while_it_is_read_is_noticed() {
 #[test]
 fn a_reader_of_standard_output_that_goes_away_is_no_news() {
     let folder = Folder::new();
-    let rows: String = (0..20_000).map(|tx| format!("deposit,1,{tx},1\n")).collect();
-    folder.write("in.csv", format!("type,client,tx,amount\n{rows}"));
+    let mut rows = Vec::new();
+    Plan { clients: 1, ..Plan::new(Workload::Uniform, 20_000) }
+        .write_to(&mut rows)
+        .expect("memory");
+    folder.write("in.csv", &rows);
     for format in ["text", "csv", "json"] {
         let args = ["explain", "1", "in.csv", "--format", format];
         let mut child = folder.command(MILLRACE).args(args).spawn().expect("the program starts");
