@@ -187,6 +187,21 @@ fn a_bad_file_is_named_with_its_line_and_field_and_nothing_is_printed() {
 }
 
 #[test]
+fn findings_that_cannot_be_kept_are_not_printed_in_part() {
+    let folder = folder();
+    folder.write("few.csv", "client,total\n1,1\n");
+    let rows = (1..500_000).map(|client: u64| client.to_string() + ",1\n").collect::<String>();
+    folder.write("many.csv", format!("client,total\n{rows}"));
+    let args = ["diff", "few.csv", "many.csv", "--format", "csv"];
+    let ran = drive::run(folder.command(MILLRACE).env("TMPDIR", "/dev/null").args(args)).ended(74);
+    assert_eq!(ran.stdout, "");
+    ran.saying(&["the findings cannot be kept in a temporary file", "set TMPDIR to a folder"]);
+    let ran = folder.run("diff few.csv many.csv --format csv").ended(1);
+    assert_eq!(ran.stdout.lines().count(), 499_999);
+    assert_eq!(ran.stdout.lines().last(), Some("only_in_b,499999,,,,,,,,1.0000,1.0000,,"));
+}
+
+#[test]
 fn files_that_are_missing_and_arguments_that_make_no_sense_have_codes_of_their_own() {
     let folder = folder();
     folder.write("t.csv", "type,client,tx,amount\ndeposit,1,1,1\n");

@@ -2,6 +2,7 @@
 //!
 //! A sample is `samples/NAME.csv` and `samples/NAME.expected.csv`, with `NAME.rejects.csv` where
 //! rows are not applied and `NAME.args`, one argument a line, where the run needs any.
+//! `NAME.processor.csv` is what another system makes of it, for the README to compare with.
 
 mod model;
 
@@ -258,7 +259,7 @@ fn every_file_among_the_samples_belongs_to_one() {
     for entry in fs::read_dir(Path::new(ROOT).join("samples")).expect("there are samples") {
         let file = entry.expect("the folder is readable").file_name();
         let file = file.to_str().expect("names are ASCII");
-        let name = [".expected.csv", ".rejects.csv", ".csv", ".args", ".toml"]
+        let name = [".expected.csv", ".rejects.csv", ".processor.csv", ".csv", ".args", ".toml"]
             .iter()
             .find_map(|ending| file.strip_suffix(ending));
         assert!(file == ".gitattributes" || name.is_some_and(|it| names.contains(it)), "{file}");
