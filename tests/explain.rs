@@ -168,7 +168,7 @@ fn explained(
     subject: Subject,
     until: Option<u64>,
 ) -> Statement {
-    let config = config(dice, history);
+    let config = Config { until_line: until, ..config(dice, history) };
     let inputs = history.inputs.iter().enumerate().map(|(index, bytes)| {
         let name = index.to_string();
         match dice.below(20) {
@@ -183,8 +183,8 @@ fn explained(
     });
     let inputs = inputs.collect();
     let statement = match subject {
-        Subject::Client(client) => explain::client(&config, inputs, client, until),
-        Subject::Tx(tx) => explain::tx(&config, inputs, tx, until),
+        Subject::Client(client) => explain::client(&config, inputs, client),
+        Subject::Tx(tx) => explain::tx(&config, inputs, tx),
     };
     statement.unwrap_or_else(|error| panic!("{subject:?} until {until:?}: {error}; {config:?}"))
 }
@@ -275,9 +275,9 @@ fn until_each_line_stands_what_the_model_says_of_the_lines_before() {
             let closing = balances(&report);
             assert_eq!(closing_of(&statement).get(&client), closing.get(&client), "seed {seed}");
         }
-        let config = config(dice, &history);
+        let config = Config { until_line: Some(lines + 1), ..config(dice, &history) };
         let inputs = history.inputs.iter().map(|bytes| Input::bytes("it", bytes.clone())).collect();
-        let error = explain::client(&config, inputs, client, Some(lines + 1)).unwrap_err();
+        let error = explain::client(&config, inputs, client).unwrap_err();
         let expected = format!("it: has {lines} lines, so it cannot be read --until line");
         assert!(error.to_string().starts_with(&expected), "{error}");
     }
@@ -518,7 +518,7 @@ fn an_input_that_changes_while_it_is_read_is_noticed() {
     folder.write("in.csv", format!("{header}deposit,1,1,1\n"));
     let second = Cursor::new(header.as_bytes().to_vec()).chain(Rewrites(folder.path("in.csv")));
     let inputs = vec![Input::path(folder.path("in.csv")), Input::reader("second", second)];
-    let error = explain::client(&Config::default(), inputs, 1, None).unwrap_err();
+    let error = explain::client(&Config::default(), inputs, 1).unwrap_err();
     assert!(error.to_string().contains("in.csv: "), "{error}");
     assert!(error.to_string().contains("while it was read"), "{error}");
 }
@@ -546,13 +546,14 @@ fn a_request_to_stop_ends_it() {
         let config = Config { threads, ..Config::default() };
         config.interrupt.request();
         let inputs = vec![Input::bytes("it", "type,client,tx,amount\ndeposit,1,1,1\n")];
-        let result = explain::client(&config, inputs, 1, None);
+        let result = explain::client(&config, inputs, 1);
         assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
     }
 }
 
 #[test]
 fn no_input_at_all_explains_nothing() {
-    let statement = explain::client(&Config::default(), Vec::new(), 1, Some(5)).expect("nothing");
+    let config = Config { until_line: Some(5), ..Config::default() };
+    let statement = explain::client(&config, Vec::new(), 1).expect("nothing");
     assert_eq!((statement.entries.len(), statement.accounts.len()), (0, 0));
 }

@@ -132,7 +132,7 @@ fn an_input_read_up_to_a_line_is_as_good_as_one_that_ends_there() {
         let config = Config { until_line: u64::try_from(lines.len() + 1).ok(), ..config };
         let error = run(&config, &history.inputs, as_streams).unwrap_err().to_string();
         let name = history.inputs.len() - 1;
-        let expected = format!("{name}: has {} lines; it cannot be read", lines.len());
+        let expected = format!("{name}: has {} lines, so it cannot be read", lines.len());
         assert!(error.starts_with(&expected), "seed {seed}: {error}");
     }
 }

@@ -109,7 +109,7 @@ impl From<RunError> for Failure {
                 InputError::Interrupted { .. } => Exit::Interrupted,
             },
             RunError::Rejects(_) | RunError::Threads(_) => Exit::Io,
-            RunError::ExpectedRows { .. } | RunError::TooFewLines { .. } => Exit::Data,
+            RunError::ExpectedRows { .. } => Exit::Data,
             RunError::Interrupted => Exit::Interrupted,
             RunError::Invariant(_) => Exit::Bug,
         };

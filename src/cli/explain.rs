@@ -112,13 +112,13 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let inputs = files.iter().map(|file| Some(Path::new(file)).filter(|it| *it != Path::new("-")));
     let outputs: Vec<&Path> = args.output().into_iter().collect();
     paths::check(&inputs, args.reading.rules_file(), &outputs)?;
-    let config = args.reading.config()?;
+    let config = Config { until_line: args.until, ..args.reading.config()? };
     let signals = signals::watch(&config.interrupt, config.io)?;
     let mut output = args.output().map(OutputFile::create).transpose()?;
     let inputs = inputs.map(|path| path.map_or_else(Input::stdin, Input::path)).collect();
     let statement = {
         let _bar = progress::show(&config.progress, args.messages.quiet);
-        explain(&config, inputs, subject, args.until)
+        explain(&config, inputs, subject)
     };
     let statement = match statement {
         Err(RunError::Interrupted) => return Err(signals.failure()),
@@ -137,15 +137,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     Ok(if has_findings { Exit::Findings } else { Exit::Done })
 }
 
-fn explain(
-    config: &Config,
-    inputs: Vec<Input>,
-    subject: Subject,
-    until: Option<u64>,
-) -> Result<Statement, RunError> {
+fn explain(config: &Config, inputs: Vec<Input>, subject: Subject) -> Result<Statement, RunError> {
     match subject {
-        Subject::Client(client) => explain::client(config, inputs, client, until),
-        Subject::Tx(tx) => explain::tx(config, inputs, tx, until),
+        Subject::Client(client) => explain::client(config, inputs, client),
+        Subject::Tx(tx) => explain::tx(config, inputs, tx),
     }
 }
 

@@ -22,16 +22,6 @@ pub enum RunError {
         /// What was found.
         found: u64,
     },
-    /// The last input ends before the line up to which it was to be read.
-    #[error("{name}: has {lines} lines, so it cannot be read --until line {until}")]
-    TooFewLines {
-        /// The input.
-        name: String,
-        /// What was asked for.
-        until: u64,
-        /// What was found.
-        lines: u64,
-    },
     /// The system has no threads left.
     #[error("no thread can be started: {0}; use fewer --workers or --readers, or --threads never")]
     Threads(#[source] io::Error),

@@ -21,19 +21,18 @@ use crate::parser::{Legible, PlainRow};
 use crate::rules::TxIdSpace;
 use crate::transaction::Transaction;
 
-/// Explains a client or a transaction by the inputs, up to a line of the last one.
+/// Explains a client or a transaction by the inputs.
 pub(crate) fn explain(
     config: &Config,
     inputs: Vec<Input>,
     subject: Subject,
-    until: Option<u64>,
 ) -> Result<Statement, RunError> {
     // Every pass but the first reads again what can be read only once.
     let config = &Config { recall: Recall::Named, ..config.clone() };
     let sources = open(config, inputs)?;
     tracing::info!(inputs = sources.len(), rules = %config.rules, "opened");
     expect_passes(config, &sources, subject);
-    let passes = Passes { config, sources: &sources, until };
+    let passes = Passes { config, sources: &sources };
     let (clients, rows) = match subject {
         Subject::Client(client) => {
             let clients = Clients::One(client);
@@ -57,6 +56,7 @@ pub(crate) fn explain(
         source.check_unchanged()?;
     }
     let inputs = sources.iter().map(|source| source.label.clone()).collect();
+    let until = config.until_line;
     let (entries, closed) = beside(
         config,
         || drop(sources),
@@ -165,22 +165,13 @@ impl Sieve for Foreign<'_> {
 struct Passes<'a> {
     config: &'a Config,
     sources: &'a [Source],
-    until: Option<u64>,
 }
 
 impl Passes<'_> {
     /// Keeps the rows that concern the subject.
     fn keep(&self, sieve: &impl Sieve) -> Result<Vec<Kept>, RunError> {
-        let last = self.sources.len().checked_sub(1);
-        let until = self.until.zip(last).map(|(line, input)| Place { input, line });
         let mut rows = Vec::new();
-        let lines = sift(self.sources, self.config, sieve, until, |row| rows.push(row))?;
-        if let (Some(Place { input, line }), Some(lines)) = (until, lines)
-            && lines < line
-        {
-            let name = self.sources[input].name.clone();
-            return Err(RunError::TooFewLines { name, until: line, lines });
-        }
+        sift(self.sources, self.config, sieve, None, |row| rows.push(row))?;
         Ok(rows)
     }
 

@@ -75,8 +75,8 @@ impl<'s> Supply for PieceSupply<'s> {
 
 impl Piece<'_> {
     /// Parses the block, if the piece is one, and keeps what the sieve does.
-    fn sift<S: Sieve>(&mut self, sieve: &S, sources: &[Source], strict: bool) {
-        self.parsed.parse(sources, strict);
+    fn sift<S: Sieve>(&mut self, sieve: &S, sources: &[Source], config: &Config) {
+        self.parsed.parse(sources, config);
         self.sifted.clear();
         let Origin::Block(block) = &self.parsed.origin else { return };
         let bytes = block.bytes();
@@ -122,23 +122,21 @@ struct Pass<'a, K> {
     until: Option<Place>,
     /// The number of the line that comes next, once the first block of its source has come.
     line: Option<u64>,
-    /// How many lines the last source has, once its end has come.
-    last_lines: Option<u64>,
     keep: K,
 }
 
 /// Parses all rows of the sources up to a place and gives those that the sieve keeps to `keep`, in
-/// input order. Tells how many lines the last source has, if the pass has come to its end.
+/// input order.
 pub(super) fn sift<S: Sieve>(
     sources: &[Source],
     config: &Config,
     sieve: &S,
     until: Option<Place>,
     keep: impl FnMut(Kept),
-) -> Result<Option<u64>, RunError> {
-    let mut pass = Pass { sources, config, until, line: None, last_lines: None, keep };
+) -> Result<(), RunError> {
+    let mut pass = Pass { sources, config, until, line: None, keep };
     let mut supply = PieceSupply(SourceBlocks::new(sources, config.block_bytes()));
-    let work = |piece: &mut Piece<'_>| piece.sift(sieve, sources, config.strict);
+    let work = |piece: &mut Piece<'_>| piece.sift(sieve, sources, config);
     let helpers = helpers(sources, config);
     if helpers == 0 {
         let mut piece = Piece::default();
@@ -148,7 +146,7 @@ pub(super) fn sift<S: Sieve>(
                 break;
             }
         }
-        return Ok(pass.last_lines);
+        return Ok(());
     }
     let reader = |pieces: &mut Pieces<Piece<'_>>| {
         while let Some(piece) = pieces.take()? {
@@ -159,7 +157,7 @@ pub(super) fn sift<S: Sieve>(
         Ok(())
     };
     match Helpers::unpinned(helpers).in_order(supply, work, reader).map_err(RunError::Threads)? {
-        Ok(()) => Ok(pass.last_lines),
+        Ok(()) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
         Err(Halt::Stopped) => unreachable!("a helper stops early only for a panic, which goes on"),
     }
@@ -199,10 +197,7 @@ impl<K: FnMut(Kept)> Pass<'_, K> {
                 Ok(self.until.is_none_or(|until| Place { input, line: next_line } <= until))
             }
             Origin::End { .. } => {
-                let next_line = self.line.take().unwrap_or(self.sources[input].line);
-                if input + 1 == self.sources.len() {
-                    self.last_lines = Some(next_line - 1);
-                }
+                self.line = None;
                 Ok(true)
             }
             Origin::Failed(error) => Err(error.into()),

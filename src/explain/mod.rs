@@ -78,11 +78,11 @@ impl Statement {
 
 /// Explains the balance of a client: every row that names it, malformed ones among them.
 ///
-/// With `until`, rows count up to that line of the last input, from 1; the other inputs count
-/// wholly. Of `config`, `recall` and `expect_rows` have no effect, nor what is said of workers.
+/// Of `config`, `recall`, `expect_rows`, control totals and digests have no effect, nor what is said
+/// of workers.
 ///
 /// # Errors
-/// As [`crate::run`]; or the last input has fewer lines than `until`.
+/// As [`crate::run`].
 ///
 /// # Panics
 /// On a bug; every thread has been joined by then.
@@ -92,37 +92,27 @@ impl Statement {
 ///
 /// let csv = "type,client,tx,amount\ndeposit,1,1,5.0\ndeposit,2,2,7.0\ndispute,1,1,\n";
 /// let inputs = vec![Input::bytes("memory", csv)];
-/// let statement = explain::client(&Config::default(), inputs, 1, None)?;
+/// let statement = explain::client(&Config::default(), inputs, 1)?;
 /// let [deposit, dispute] = &statement.entries[..] else { panic!("two rows name client 1") };
 /// assert_eq!(deposit.place.line, 2);
 /// assert_eq!(dispute.refers_to, Some(deposit.place));
 /// assert_eq!(dispute.account.unwrap().held().to_string(), "5.0000");
 /// # Ok::<(), millrace::RunError>(())
 /// ```
-pub fn client(
-    config: &Config,
-    inputs: Vec<Input>,
-    client: u64,
-    until: Option<u64>,
-) -> Result<Statement, RunError> {
-    engine::explain(config, inputs, Subject::Client(client), until)
+pub fn client(config: &Config, inputs: Vec<Input>, client: u64) -> Result<Statement, RunError> {
+    engine::explain(config, inputs, Subject::Client(client))
 }
 
 /// Explains a transaction: every row of any client with its id, malformed ones among them.
 ///
 /// The accounts of these clients are computed, since the outcomes depend on them, and no others.
-/// `config` and `until` are as for [`client`].
+/// `config` is as for [`client`].
 ///
 /// # Errors
 /// As [`client`].
 ///
 /// # Panics
 /// As [`client`].
-pub fn tx(
-    config: &Config,
-    inputs: Vec<Input>,
-    tx: u64,
-    until: Option<u64>,
-) -> Result<Statement, RunError> {
-    engine::explain(config, inputs, Subject::Tx(tx), until)
+pub fn tx(config: &Config, inputs: Vec<Input>, tx: u64) -> Result<Statement, RunError> {
+    engine::explain(config, inputs, Subject::Tx(tx))
 }

@@ -72,7 +72,7 @@ pub enum InputError {
         source: io::Error,
     },
     /// It is to be read up to a line that it does not have.
-    #[error("{name}: has {lines} lines; it cannot be read up to line {line}")]
+    #[error("{name}: has {lines} lines, so it cannot be read --until line {line}")]
     TooFewLines {
         /// The input.
         name: String,

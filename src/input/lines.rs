@@ -161,7 +161,7 @@ mod tests {
     fn an_input_with_fewer_lines_says_how_many_it_has() {
         for (text, lines) in [(TEXT, 6), ("", 1), ("x", 2), ("x\n", 2)] {
             let first = FirstLines { wanted: 9, before: 1 };
-            let message = format!("it: has {lines} lines; it cannot be read up to line 10");
+            let message = format!("it: has {lines} lines, so it cannot be read --until line 10");
             for content in [Content::Memory(text.into()), file(text.as_bytes())] {
                 let error = first.end_in(&content, 0).unwrap_err().at("it", 0);
                 assert_eq!(error.to_string(), message);

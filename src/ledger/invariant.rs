@@ -219,26 +219,35 @@ mod tests {
     #[test]
     fn the_sums_of_shards_add_up() {
         let balance = Balance::from_units;
-        let sums = |deposited, withdrawn, charged_back| Totals {
+        let sums = |deposited, withdrawn, charged_back, disputed, resolved| Totals {
             deposited: balance(deposited),
             withdrawn: balance(withdrawn),
             charged_back: balance(charged_back),
+            disputed: balance(disputed),
+            resolved: balance(resolved),
         };
-        let mut totals = sums(100, 20, 3);
-        totals.add(&sums(200, 40, 5));
-        assert_eq!(totals, sums(300, 60, 8));
-        assert_eq!(totals.expected_total(), balance(232));
-        let mut found = Audit { accounts: 3, locked: 2, total: balance(200) };
-        found.add(&Audit { accounts: 4, locked: 1, total: balance(32) });
-        assert_eq!(found, Audit { accounts: 7, locked: 3, total: balance(232) });
-        assert_eq!(found.check(&totals), Ok(()));
+        let mut totals = sums(100, 20, 3, 7, 1);
+        totals.add(&sums(200, 40, 5, 9, 2));
+        assert_eq!(totals, sums(300, 60, 8, 16, 3));
+        assert_eq!((totals.expected_total(), totals.expected_held()), (balance(232), balance(5)));
+        let audit = |accounts, locked, available, held| Audit {
+            accounts,
+            locked,
+            available: balance(available),
+            held: balance(held),
+        };
+        let mut found = audit(3, 2, 200, 1);
+        found.add(&audit(4, 1, 27, 4));
+        assert_eq!(found, audit(7, 3, 227, 5));
+        assert_eq!((found.total(), found.check(&totals)), (balance(232), Ok(())));
     }
 
     #[test]
     fn an_audit_counts_the_accounts_and_the_locked_ones() {
         let locked = Account::new(Balance::from_units(4), Balance::from_units(2), true);
         let accounts = [(1, account(5, 1)), (2, locked), (1 << 40, locked)].into();
-        let expected = Audit { accounts: 3, locked: 2, total: Balance::from_units(18) };
+        let [available, held] = [13, 5].map(Balance::from_units);
+        let expected = Audit { accounts: 3, locked: 2, available, held };
         assert_eq!(audit(&accounts, &accounts.parts()), Ok(expected));
     }
 
