@@ -8,6 +8,8 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(feature = "cli")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use memmap2::{Advice, Mmap};
 
@@ -47,13 +49,27 @@ impl Map {
 pub fn install_truncation_guard() -> io::Result<()> {
     const MESSAGE: &[u8] = b"millrace: an input was truncated, or its device failed, while it was \
         read; no output was written. Run again when nothing writes to it, or use --io read\n";
+    static IS_ENDING: AtomicBool = AtomicBool::new(false);
     let guard = || {
-        // Both calls are async-signal-safe (POSIX.1-2017, 2.4.3); the message may get lost.
+        // Another thread that meets the end of the map says nothing more, and waits to be ended.
+        // Relaxed: nothing but the flag itself is shared.
+        while IS_ENDING.swap(true, Ordering::Relaxed) {
+            let _ = rustix::event::poll(&mut [], None);
+        }
+        // All three calls are async-signal-safe (POSIX.1-2017, 2.4.3); the message may get lost.
         let _ = rustix::io::write(rustix::stdio::stderr(), MESSAGE);
         signal_hook::low_level::exit(74);
     };
-    // SAFETY: the action only calls write(2) and _exit(2), which are async-signal-safe; it takes
-    // no lock and touches no memory but a constant.
+    // std has a handler of its own, to tell of stacks that overflow. It would be called first, and
+    // gives SIGBUS back to the system: a second thread that meets the end of the map before ours
+    // has ended the process would then be a bare crash. On Linux a full stack is SIGSEGV.
+    // SAFETY: signal(2) with SIG_DFL installs no code, and nothing else in the process is using
+    // SIGBUS.
+    if unsafe { libc::signal(libc::SIGBUS, libc::SIG_DFL) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the action only calls poll(2), write(2) and _exit(2), which are async-signal-safe; it
+    // takes no lock and touches no memory but a constant and an atomic.
     unsafe { signal_hook::low_level::register(signal_hook::consts::SIGBUS, guard)? };
     Ok(())
 }

@@ -224,7 +224,7 @@ impl Scene {
 
 /// Tells whether programs can be traced here, and says so if not.
 #[expect(clippy::print_stdout, reason = "whoever runs the tests should know what was skipped")]
-fn can_trace() -> bool {
+pub(crate) fn can_trace() -> bool {
     let folder = Folder::new();
     let mut command = folder.command("strace");
     let inject = ["-f", "-o", "log", "-e", "inject=fsync:error=EIO", "true"];

@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::calls;
 use crate::drive::{BALANCES, Folder, MILLRACE, finish, run};
 use crate::{HEADER, Halted, LAST_BALANCE, LAST_INPUT, deposits, make_fifo};
 
@@ -93,6 +94,28 @@ fn a_map_cut_short_is_a_message_and_no_crash() {
             assert_refused(way, |path| truncate(path, len), &["an input was truncated"]);
         }
     }
+}
+
+/// Two threads that met the end of a cut map at the same moment could be a bare crash: the handler
+/// that std has for its own purposes was called first, and gave SIGBUS back to the system.
+#[test]
+fn a_handler_of_a_cut_map_leaves_sigbus_as_it_is() {
+    if !calls::can_trace() {
+        return;
+    }
+    let folder = Folder::new();
+    write_input(&folder);
+    make_fifo(&folder, "fifo");
+    let args = "-f -e trace=rt_sigaction -e signal=SIGBUS -o log";
+    let mut command = folder.command("strace");
+    let args = args.split(' ').chain([MILLRACE, "in.csv", "fifo", "-o", "out.csv"]);
+    let child = command.args(args).spawn().unwrap();
+    let fifo = OpenOptions::new().write(true).open(folder.path("fifo")).unwrap();
+    truncate(&folder.path("in.csv"), 5_000);
+    Halted { child, fifo }.resume().ended(74).saying(&["an input was truncated"]);
+    let log = folder.read("log");
+    let (_, after) = log.split_once("--- SIGBUS").expect("the handler was called");
+    assert!(!after.contains("rt_sigaction(SIGBUS"), "{log}");
 }
 
 #[test]
