@@ -15,7 +15,7 @@ use std::thread;
 
 use millrace::{Fault, plant};
 
-use compare::compare;
+use compare::{Way, compare};
 
 /// Within so many histories a fault must be found; the gate runs ten times as many.
 const MOST_HISTORIES: u64 = 10_000;
@@ -38,7 +38,7 @@ fn first_difference(end: u64) -> Option<Found> {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let seeds = (first..).step_by(THREADS.try_into().expect("two"));
             for seed in seeds.take_while(|&seed| seed < end.load(Ordering::Relaxed)) {
-                if let Err(difference) = compare(seed, folder.path()) {
+                if let Err(difference) = compare(seed, Way::run, folder.path()) {
                     end.fetch_min(seed, Ordering::Relaxed);
                     return Some(Found { seed, witness: witness(&difference.to_string()) });
                 }

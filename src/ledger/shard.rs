@@ -213,7 +213,8 @@ impl Shard {
     /// # Errors
     /// The first check of the rules that fails; nothing has changed then but that a deposit or
     /// withdrawal may have opened an account.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called in two places, one of them for every row")]
     pub fn apply_at(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
         match (posting.kind, posting.amount) {
             (Kind::Deposit | Kind::Withdrawal, Some(amount)) => {

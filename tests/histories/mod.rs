@@ -58,7 +58,7 @@ pub(crate) fn history(seed: u64) -> History {
     let flags = Flags { ignore_extra_columns: dice.one_in(6), strict: dice.one_in(4) };
     let mut story = Story::new(&mut dice);
     // The long ones are more than the engine looks up, decides and applies together.
-    let rows = if dice.one_in(512) { 300 } else { dice.pick(&[1, 2, 4, 8, 16, 30, 60]) };
+    let rows = if dice.one_in(64) { 300 } else { dice.pick(&[1, 2, 4, 8, 16, 30, 60]) };
     let rows: Vec<_> = (0..rows).map(|_| story.next(&mut dice)).collect();
     let parts = if dice.one_in(5) { 2 + dice.place(2) } else { 1 };
     let mut inputs: Vec<_> = rows
@@ -145,7 +145,7 @@ impl Story {
             clients: dice.pick(&[1, 2, 4, 4, 4, 12]),
             first_tx: if dice.one_in(2) { dice.pick(&TXS_BELOW_EDGES) } else { 0 },
             // Side by side as a rule; else in pages of their own, near and far.
-            tx_step: dice.pick(&[1, 1, 1, 1, 1, 512, 1 << 40]),
+            tx_step: dice.pick(&[1, 1, 1, 1, 1, 512, 1 << 20, 1 << 40]),
             ids: dice.pick(&[3, 8, 8, 64]),
             sequels: dice.pick(&SEQUELS),
             said: Vec::new(),
