@@ -257,13 +257,18 @@ impl<'c, 's> Intake<'c, 's> {
                 if duplicate >> at & 1 == 0 {
                     self.enter_all(std::slice::from_ref(row));
                 } else {
-                    let reason = Reason::Rejected(Rejection::DuplicateTx);
-                    self.tally.rejected.add(row.kind, row.amount);
-                    self.refuse(row.offset, reason, Some(row.transaction()));
+                    self.refuse_duplicate(row);
                 }
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn refuse_duplicate(&mut self, row: &PlainRow) {
+        let reason = Reason::Rejected(Rejection::DuplicateTx);
+        self.tally.rejected.add(row.kind, row.amount);
+        self.refuse(row.offset, reason, Some(row.transaction()));
     }
 
     /// Puts rows into the batches of their workers, which have room for them.

@@ -54,6 +54,20 @@ impl ShardWorker<'_> {
             sources: PhantomData,
         }
     }
+
+    /// Counts a row that the rules refuse, and keeps it where such rows are reported.
+    #[cold]
+    fn refuse(&mut self, entry: &Entry, rejection: Rejection) {
+        let reason = Reason::Rejected(rejection);
+        let is_miscounted = planted!(CountedAsUnknown) && rejection == Rejection::AlreadyDisputed;
+        let unknown = Reason::Rejected(Rejection::UnknownTx);
+        self.counts.add(if is_miscounted { unknown } else { reason });
+        self.rejected.add(entry.kind(), entry.amount());
+        if self.reporting {
+            let (offset, transaction) = (entry.offset(), entry.transaction());
+            self.refused.push(Refused { offset, reason, transaction });
+        }
+    }
 }
 
 impl<'s> Worker for ShardWorker<'s> {
@@ -71,27 +85,18 @@ impl<'s> Worker for ShardWorker<'s> {
         if planted!(RowsSwapped) && batch.entries.len() > 1 {
             batch.entries.swap(0, 1);
         }
+        let mut slots = std::mem::take(&mut self.slots);
         for entries in batch.entries.chunks(CHUNK) {
             // All look-ups first: none waits for another, and what they find is at hand afterwards.
-            self.shard.find_all(entries, Entry::posting, &mut self.slots);
-            for (entry, &slot) in entries.iter().zip(&self.slots) {
+            self.shard.find_all(entries, Entry::posting, &mut slots);
+            for (entry, &slot) in entries.iter().zip(&slots) {
                 match self.shard.apply_at(slot, &entry.posting()) {
                     Ok(()) => self.applied += 1,
-                    Err(rejection) => {
-                        let reason = Reason::Rejected(rejection);
-                        let is_miscounted =
-                            planted!(CountedAsUnknown) && rejection == Rejection::AlreadyDisputed;
-                        let unknown = Reason::Rejected(Rejection::UnknownTx);
-                        self.counts.add(if is_miscounted { unknown } else { reason });
-                        self.rejected.add(entry.kind(), entry.amount());
-                        if self.reporting {
-                            let (offset, transaction) = (entry.offset(), entry.transaction());
-                            self.refused.push(Refused { offset, reason, transaction });
-                        }
-                    }
+                    Err(rejection) => self.refuse(entry, rejection),
                 }
             }
         }
+        self.slots = slots;
         batch.entries.clear();
         if self.reporting && batch.ends_block {
             let refused = std::mem::take(&mut self.refused);
