@@ -26,6 +26,7 @@ impl Opened {
             extra: ExtraColumns::Ignore,
             limits: IdLimits::default(),
             max_input_bytes: u64::MAX,
+            digests: false,
             interrupt: Interrupt::default(),
         };
         let mut source = Source::open(input, &opening)?;

@@ -160,7 +160,8 @@ impl Books {
             }
             (Kind::Withdrawal, Some(amount)) => self.totals.withdrawn += amount,
             (Kind::Chargeback, None) => self.totals.charged_back += self.deposits[&reference],
-            (Kind::Dispute | Kind::Resolve, None) => {}
+            (Kind::Dispute, None) => self.totals.disputed += self.deposits[&reference],
+            (Kind::Resolve, None) => self.totals.resolved += self.deposits[&reference],
             _ => unreachable!("only deposits and withdrawals have an amount"),
         }
     }
