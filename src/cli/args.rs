@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use millrace::input::Io;
+use millrace::output::Format;
 use millrace::parser::ExtraColumns;
 use millrace::pipeline::Pin;
 use millrace::printable::Printable;
@@ -234,6 +235,15 @@ choice!(IoArg => Io {
     #[default]
     Map => Self::Map,
     Read => Self::Read,
+});
+choice!(FormatArg => Format {
+    /// For people: a table, or a line for each finding.
+    #[default]
+    Text => Self::Text,
+    /// A header, and a record for each row or finding.
+    Csv => Self::Csv,
+    /// One object.
+    Json => Self::Json,
 });
 choice!(RecallArg => Recall {
     #[default]

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use millrace::balances_file::{BalancesError, BalancesReader};
-use millrace::diff::{self, DiffError, Findings, Format, Listed};
-use millrace::output::{OutputFile, WriteError, same_file};
+use millrace::diff::{self, DiffError, Findings, Listed};
+use millrace::output::{Format, OutputFile, WriteError, same_file};
 use millrace::parser::ExtraColumns;
 use millrace::printable::Printable;
 use millrace::{Config, RunError};
 
-use super::args::profile;
+use super::args::{FormatArg, profile};
 use super::exit::{Exit, Failure};
 use super::{progress, say, signals, stdout};
 
@@ -65,31 +65,14 @@ pub(super) struct DiffArgs {
     quiet: bool,
 }
 
-/// How findings are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    /// One line for each, for people.
-    #[default]
-    Text,
-    /// One record for each.
-    Csv,
-    /// One object, which holds the summary as well.
-    Json,
-}
-
 impl DiffArgs {
     fn output(&self) -> Option<&Path> {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
     fn listed(&self) -> Listed {
-        let is_text = self.format == FormatArg::Text;
-        let format = match self.format {
-            FormatArg::Text => Format::Text,
-            FormatArg::Csv => Format::Csv,
-            FormatArg::Json => Format::Json,
-        };
-        let limit = self.limit.or((self.runs && is_text).then_some(RUNS_LIMIT));
+        let format = self.format.into();
+        let limit = self.limit.or((self.runs && format == Format::Text).then_some(RUNS_LIMIT));
         Listed { format, limit }
     }
 }

@@ -3,15 +3,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use millrace::explain::{self, Statement, Subject};
-use millrace::output::statement::{self, Format};
+use millrace::output::Format;
+use millrace::output::statement;
 use millrace::output::{OutputFile, WriteError};
 use millrace::printable::Printable;
 use millrace::{Config, Input, RunError};
 
-use super::args::{MessageArgs, ReadingArgs};
+use super::args::{FormatArg, MessageArgs, ReadingArgs};
 use super::exit::{Exit, Failure};
 use super::{log, paths, progress, say, signals, stdout};
 
@@ -55,28 +56,6 @@ pub(super) struct ExplainArgs {
 
     #[command(flatten)]
     messages: MessageArgs,
-}
-
-/// How a statement is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    /// A table for people.
-    #[default]
-    Text,
-    /// A record for each row, after a header.
-    Csv,
-    /// One object on one line.
-    Json,
-}
-
-impl From<FormatArg> for Format {
-    fn from(format: FormatArg) -> Self {
-        match format {
-            FormatArg::Text => Self::Text,
-            FormatArg::Csv => Self::Csv,
-            FormatArg::Json => Self::Json,
-        }
-    }
 }
 
 impl ExplainArgs {

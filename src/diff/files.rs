@@ -33,7 +33,8 @@ const QUEUED_BATCHES: usize = 4;
 ///
 /// ```
 /// use millrace::balances_file::BalancesReader;
-/// use millrace::diff::{Format, Listed, balances};
+/// use millrace::diff::{Listed, balances};
+/// use millrace::output::Format;
 ///
 /// let ours = "client,available,held,total,locked\n1,2.5000,0.0000,2.5000,false\n";
 /// let theirs = "client,total\n2,1\n1,2.5\n";

@@ -9,24 +9,13 @@ use super::error::DiffError;
 use super::runs::{RowDifference, RowsTally};
 use super::{as_csv, as_json, as_text};
 use crate::input::temporary_folder;
+use crate::output::Format;
 
 /// As much of a list is kept in memory.
 const MOST_IN_MEMORY: usize = 16 << 20;
 
 /// Findings are gathered up to this size.
 const CHUNK_BYTES: usize = 64 << 10;
-
-/// How findings are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// One line for each, for people.
-    #[default]
-    Text,
-    /// One record for each, with a header.
-    Csv,
-    /// One object, with one line for each finding.
-    Json,
-}
 
 /// What is listed, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

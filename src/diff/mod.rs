@@ -18,5 +18,5 @@ mod summary;
 pub use accounts::{AccountDifference, AccountsTally, Finding, Sides};
 pub use error::DiffError;
 pub use files::balances;
-pub use listing::{Findings, Format, Listed};
+pub use listing::{Findings, Listed};
 pub use runs::{RowDifference, RowsTally, RunsTally, runs};

@@ -17,3 +17,15 @@ mod target;
 pub use error::{CreateError, WriteError};
 pub use file::{OutputFile, persist_all};
 pub use target::same_file;
+
+/// How a statement, or what differs, is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people: a table, or a line for each finding.
+    #[default]
+    Text,
+    /// A header, and a record for each row or finding.
+    Csv,
+    /// One object.
+    Json,
+}

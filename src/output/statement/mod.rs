@@ -9,19 +9,8 @@ mod text;
 
 use std::io::{self, Write};
 
+use super::Format;
 use crate::explain::Statement;
-
-/// How a statement is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// A table for people.
-    #[default]
-    Text,
-    /// A record for each row, after a header.
-    Csv,
-    /// One object on one line.
-    Json,
-}
 
 /// Text is gathered up to this size before it is written.
 const CHUNK_BYTES: usize = 64 * 1024;
