@@ -14,7 +14,8 @@
 //! under **dispute** ends in a **resolve** or a **chargeback**, which **locks** the account.
 //!
 //! # Features
-//! `cli` (default) builds the command-line tool and takes in what only that needs.
+//! `cli` (default) builds the command-line tool and takes in what only that needs; `report`, which it
+//! includes, makes a page of a run.
 
 #[macro_use]
 mod planted;
@@ -39,6 +40,8 @@ pub mod parser;
 pub mod pipeline;
 mod prefetch;
 pub mod printable;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod rules;
 pub mod state_root;
 pub mod summary;

@@ -92,6 +92,11 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) manifest: Option<PathBuf>,
 
+    /// Write a report to FILE: one page of HTML, whole by itself, with the control totals and what
+    /// stands out.
+    #[arg(long, value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) reading: ReadingArgs,
 
@@ -295,6 +300,11 @@ impl LedgerArgs {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
+    /// Tells whether something is left behind that states digests and control totals.
+    fn leaves_evidence(&self) -> bool {
+        self.manifest.is_some() || self.report.is_some()
+    }
+
     /// Gives how the run is to be set up.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         Ok(Config {
@@ -304,8 +314,8 @@ impl LedgerArgs {
                 txs: self.without_tx.iter().copied().collect(),
             },
             until_line: self.until,
-            control_totals: self.manifest.is_some(),
-            digests: self.manifest.is_some(),
+            control_totals: self.leaves_evidence(),
+            digests: self.leaves_evidence(),
             workers: self.workers,
             readers: self.readers,
             batch_rows: self.batch_rows,

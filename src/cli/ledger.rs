@@ -9,12 +9,14 @@ use millrace::digest::{DigestWriter, Digested};
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
 use millrace::output::{OutputFile, WriteError, balances, persist_all, same_file};
 use millrace::printable::Printable;
+use millrace::report::Survey;
 use millrace::state_root::StateRoot;
 use millrace::{Config, Input, Report, RunError, Sinks};
 
 use super::args::{LedgerArgs, SummaryArg};
 use super::evidence::{self, Digests};
 use super::exit::{Exit, Failure};
+use super::progress::Watch;
 use super::{log, paths, progress, say, signals, stdout};
 
 type RejectsFile = RejectsWriter<DigestWriter<OutputFile>>;
@@ -31,29 +33,36 @@ pub(super) fn run(args: &LedgerArgs) -> Result<Exit, Failure> {
     let output = args.output().map(create).transpose()?;
     let rejects = args.rejects.as_deref().map(create).transpose()?;
     let mut manifest = args.manifest.as_deref().map(OutputFile::create).transpose()?;
+    let mut html = args.report.as_deref().map(OutputFile::create).transpose()?;
     let several = args.inputs().count() > 1;
     let mut rejects = rejects.map(|file| RejectsWriter::new(file, several));
+    let pace = args.report.is_some().then(|| progress::note(&config.progress)).flatten();
     let report = {
         let _bar = progress::show(&config.progress, args.messages.quiet);
         settle(args, &config, rejects.as_mut())
     };
+    let pace = pace.and_then(Watch::end).unwrap_or_default();
     let report = match report {
         Err(RunError::Interrupted) => return Err(signals.failure()),
         Err(RunError::Rejects(error)) => return Err(rejects_failure(args, error)),
         other => other?,
     };
-    let (output, balances, state_root) = write_balances(&report, &config, output)?;
+    let (output, balances, findings) = write_balances(&report, &config, output, html.is_some())?;
     let rejects = rejects.map(RejectsWriter::finish).transpose();
     let rejects = rejects.map_err(|error| rejects_failure(args, error))?;
     let (rejects, rejects_digest) = rejects.map(DigestWriter::finish).unzip();
-    if let (Some(file), Some(balances), Some(root)) = (&mut manifest, balances, state_root) {
+    if let (Some(balances), Some((root, survey))) = (balances, findings) {
         let digests = Digests { balances, rejects: rejects_digest.flatten() };
-        let text = evidence::manifest(args, &config, &report, &digests, root, started).to_json();
-        let path = file.path().to_owned();
-        file.write_all(text.as_bytes()).map_err(|error| WriteError::write(&path, error))?;
+        let statement = evidence::manifest(args, &config, &report, &digests, root, started);
+        if let Some(file) = &mut manifest {
+            write_text(file, &statement.to_json())?;
+        }
+        if let Some(file) = &mut html {
+            write_text(file, &millrace::report::page(&statement, &survey, &pace))?;
+        }
     }
     signals.commit();
-    persist_all(output.into_iter().chain(rejects).chain(manifest).collect())?;
+    persist_all(output.into_iter().chain(rejects).chain(manifest).chain(html).collect())?;
     if !args.messages.quiet {
         say(&match args.summary {
             SummaryArg::Text => report.summary.to_string(),
@@ -81,19 +90,21 @@ fn settle(
 }
 
 /// What is left of an output once the balances are written.
-type WrittenBalances = (Option<OutputFile>, Option<Digested>, Option<StateRoot>);
+type WrittenBalances = (Option<OutputFile>, Option<Digested>, Option<(StateRoot, Survey)>);
 
 /// Writes the balances to the output file, or to standard output; computes the state root
-/// meanwhile if the run leaves digests.
+/// meanwhile if the run leaves digests, and looks at what stands out if that `is_surveyed`.
 fn write_balances(
     report: &Report,
     config: &Config,
     output: Option<DigestWriter<OutputFile>>,
+    is_surveyed: bool,
 ) -> Result<WrittenBalances, Failure> {
     let (accounts, threads) = (&report.accounts, config.closing_threads());
+    let survey = || if is_surveyed { Survey::of(accounts) } else { Survey::default() };
     thread::scope(|scope| {
-        let root = || config.digests.then(|| StateRoot::of(accounts));
-        let beside = (config.digests && config.uses_threads()).then(|| scope.spawn(root));
+        let findings = || config.digests.then(|| (StateRoot::of(accounts), survey()));
+        let beside = (config.digests && config.uses_threads()).then(|| scope.spawn(findings));
         let (file, digested) = if let Some(mut writer) = output {
             let written = balances::write(&mut writer, accounts, threads);
             let (file, digested) = writer.finish();
@@ -108,8 +119,13 @@ fn write_balances(
             (None, stdout().and_then(write).map_err(|error| Failure::stdout(&error))?)
         };
         let joined = beside.map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)));
-        Ok((file, digested, joined.unwrap_or_else(root)))
+        Ok((file, digested, joined.unwrap_or_else(findings)))
     })
+}
+
+fn write_text(file: &mut OutputFile, text: &str) -> Result<(), WriteError> {
+    let path = file.path().to_owned();
+    file.write_all(text.as_bytes()).map_err(|error| WriteError::write(&path, error))
 }
 
 fn rejects_failure(args: &LedgerArgs, error: io::Error) -> Failure {
@@ -119,20 +135,21 @@ fn rejects_failure(args: &LedgerArgs, error: io::Error) -> Failure {
 /// Refuses paths that would make the run read what it writes, or write one file twice.
 fn check_paths(args: &LedgerArgs) -> Result<(), Failure> {
     let usage = |message: String| Err(Failure::new(Exit::Usage, message));
-    if args.rejects.as_deref() == Some(Path::new("-")) {
-        return usage("--rejects needs a file; standard output is for balances".to_owned());
-    }
-    if args.manifest.as_deref() == Some(Path::new("-")) {
-        return usage("--manifest needs a file; standard output is for balances".to_owned());
-    }
-    let outputs: Vec<(&str, &Path)> = [
-        ("--output", args.output()),
+    let files = [
         ("--rejects", args.rejects.as_deref()),
         ("--manifest", args.manifest.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, path)| Some((name, path?)))
-    .collect();
+        ("--report", args.report.as_deref()),
+    ];
+    for (name, path) in files {
+        if path == Some(Path::new("-")) {
+            return usage(format!("{name} needs a file; standard output is for balances"));
+        }
+    }
+    let outputs: Vec<(&str, &Path)> = [("--output", args.output())]
+        .into_iter()
+        .chain(files)
+        .filter_map(|(name, path)| Some((name, path?)))
+        .collect();
     for (index, (name, path)) in outputs.iter().enumerate() {
         for (other, its_path) in &outputs[..index] {
             if same_file(path, its_path) {
