@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 
 use millrace::digest::{DigestWriter, Digested};
+use millrace::ledger::SortedAccounts;
 use millrace::output::rejects::{RejectedRow, RejectsWriter};
 use millrace::output::{OutputFile, WriteError, balances, persist_all, same_file};
 use millrace::printable::Printable;
@@ -101,9 +102,8 @@ fn write_balances(
     is_surveyed: bool,
 ) -> Result<WrittenBalances, Failure> {
     let (accounts, threads) = (&report.accounts, config.closing_threads());
-    let survey = || if is_surveyed { Survey::of(accounts) } else { Survey::default() };
     thread::scope(|scope| {
-        let findings = || config.digests.then(|| (StateRoot::of(accounts), survey()));
+        let findings = || config.digests.then(|| find(accounts, is_surveyed));
         let beside = (config.digests && config.uses_threads()).then(|| scope.spawn(findings));
         let (file, digested) = if let Some(mut writer) = output {
             let written = balances::write(&mut writer, accounts, threads);
@@ -121,6 +121,23 @@ fn write_balances(
         let joined = beside.map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)));
         Ok((file, digested, joined.unwrap_or_else(findings)))
     })
+}
+
+/// Computes the state root and, if it `is_surveyed`, what stands out: in one pass, which takes
+/// longer to reach the accounts than to look at them.
+fn find(accounts: &SortedAccounts, is_surveyed: bool) -> (StateRoot, Survey) {
+    let (mut root, mut survey) = (StateRoot::builder(), Survey::default());
+    let mut read = Vec::new();
+    for part in accounts.parts() {
+        accounts.read(&part, &mut read);
+        for (client, account) in &read {
+            root.add(*client, account);
+            if is_surveyed {
+                survey.add(*client, account);
+            }
+        }
+    }
+    (root.finish(), survey)
 }
 
 fn write_text(file: &mut OutputFile, text: &str) -> Result<(), WriteError> {

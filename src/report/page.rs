@@ -7,7 +7,7 @@ use super::figures;
 use super::pace::Pace;
 use super::survey::Survey;
 use crate::Config;
-use crate::manifest::{InputFile, Manifest, OutputDigest, RunFacts};
+use crate::manifest::{GivenPath, InputFile, Manifest, OutputDigest, RunFacts};
 use crate::rules::Rules;
 use crate::summary::grouped;
 
@@ -68,15 +68,20 @@ pub(super) fn count(count: u64) -> String {
 }
 
 fn title(manifest: &Manifest) -> String {
-    let first = manifest.inputs.first().map_or("no input", |input| match &*input.path.path {
-        "-" => "standard input",
-        path => path.rsplit('/').next().unwrap_or(path),
+    let first = manifest.inputs.first().map_or("no input", |input| {
+        let path = shown(&input.path, "standard input");
+        path.rsplit('/').next().unwrap_or(path)
     });
     match manifest.inputs.len() {
         0 | 1 => format!("Ledger report: {first}"),
         2 => format!("Ledger report: {first} and 1 more file"),
         inputs => format!("Ledger report: {first} and {} more files", inputs - 1),
     }
+}
+
+/// Gives a path as it is read by people: `-` says what it stands for.
+fn shown<'a>(path: &'a GivenPath, stream: &'a str) -> &'a str {
+    if path.path == "-" { stream } else { &path.path }
 }
 
 fn tiles(manifest: &Manifest) -> Markup {
@@ -108,7 +113,7 @@ fn files(manifest: &Manifest) -> Markup {
     let input = |input: &InputFile| {
         html! {
             tr {
-                td { (input.path.path) code { (input.blake3) } }
+                td { (shown(&input.path, "standard input")) code { (input.blake3) } }
                 td.number data-label="bytes" { (count(input.bytes)) }
                 td.number data-label="rows" { (count(input.rows)) }
             }
@@ -117,7 +122,10 @@ fn files(manifest: &Manifest) -> Markup {
     let output = |name: &str, output: &OutputDigest| {
         html! {
             tr {
-                td { (output.path.path) " (" (name) ")" code { (output.blake3) } }
+                td {
+                    (shown(&output.path, "standard output")) " (" (name) ")"
+                    code { (output.blake3) }
+                }
                 td.number data-label="bytes" { (count(output.bytes)) }
             }
         }

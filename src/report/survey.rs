@@ -54,7 +54,9 @@ impl Survey {
         survey
     }
 
-    fn add(&mut self, client: u64, account: &Account) {
+    /// Looks at the account of the client that comes next.
+    #[inline]
+    pub fn add(&mut self, client: u64, account: &Account) {
         let (total, held) = (account.total(), account.held());
         self.sizes.add(total);
         if total < Balance::ZERO {
@@ -97,13 +99,15 @@ impl Ranking {
     /// Takes an account, of which the client comes after all before.
     fn add(&mut self, client: u64, account: &Account, weight: i128) {
         self.count += 1;
-        let place = self.weights.partition_point(|&other| other >= weight);
-        if place < MOST_LISTED {
-            self.weights.truncate(MOST_LISTED - 1);
-            self.listed.truncate(MOST_LISTED - 1);
-            self.weights.insert(place, weight);
-            self.listed.insert(place, (client, *account));
+        let is_full = self.weights.len() == MOST_LISTED;
+        if is_full && self.weights.last() >= Some(&weight) {
+            return;
         }
+        let place = self.weights.partition_point(|&other| other >= weight);
+        self.weights.truncate(MOST_LISTED - 1);
+        self.listed.truncate(MOST_LISTED - 1);
+        self.weights.insert(place, weight);
+        self.listed.insert(place, (client, *account));
     }
 }
 
@@ -162,8 +166,10 @@ impl Sizes {
 
 /// Gives the decade of a balance that is not zero.
 fn decade(balance: Balance) -> usize {
-    let logarithm = usize::try_from(balance.units().unsigned_abs().ilog10()).unwrap_or(DECADES);
-    logarithm.saturating_sub(3).min(DECADES - 1)
+    let units = balance.units().unsigned_abs();
+    // Few balances take more than 64 bits, in which a logarithm is quick.
+    let logarithm = u64::try_from(units).map_or_else(|_| units.ilog10(), u64::ilog10);
+    usize::try_from(logarithm).unwrap_or(DECADES).saturating_sub(3).min(DECADES - 1)
 }
 
 /// Names the balances of a decade.

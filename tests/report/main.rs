@@ -280,6 +280,19 @@ fn names_of_files_are_text() {
 }
 
 #[test]
+fn streams_are_named() {
+    let folder = Folder::new();
+    let mut command = folder.command(drive::MILLRACE);
+    let csv = format!("{HEADER}deposit,1,1,5\n");
+    drive::run_with(command.args(["-", "-q", "--report", "report.html"]), csv.as_bytes()).ended(0);
+    let elements = html::read(&folder.read("report.html"));
+    assert!(rows(&elements, "inputs")[1][0].starts_with("standard input"));
+    assert!(rows(&elements, "outputs")[1][0].starts_with("standard output (balances)"));
+    let title = elements.iter().find(|it| it.name == "h1").expect("a heading");
+    assert_eq!(title.text, "Ledger report: standard input");
+}
+
+#[test]
 fn rules_and_options_are_listed_where_they_are_not_the_default() {
     let folder = folder();
     let elements = html::read(&report(&folder, "clean.csv"));
