@@ -5,7 +5,8 @@ mod compare;
 mod histories;
 mod model;
 
-use std::num::NonZeroUsize;
+use std::env;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::thread;
 
 use millrace::amount::Amount;
@@ -17,16 +18,26 @@ use millrace::transaction::{Kind, Transaction};
 
 use compare::{Case, Way, cases, compare, report_of_model};
 
+/// How many histories are run, unless `MILLRACE_HISTORIES` gives another number: fewer under a
+/// sanitizer, more overnight.
 const HISTORIES: u64 = 100_000;
 const THREADS: u64 = 2;
 
+fn histories_wanted() -> u64 {
+    env::var_os("MILLRACE_HISTORIES").map_or(HISTORIES, |text| {
+        let number = text.to_str().and_then(|text| text.parse::<NonZeroU64>().ok());
+        number.unwrap_or_else(|| panic!("MILLRACE_HISTORIES={text:?} is no number above 0")).get()
+    })
+}
+
 #[test]
 fn engine_and_model_agree_on_every_history() {
+    let histories = histories_wanted();
     thread::scope(|scope| {
         for first in 0..THREADS {
             scope.spawn(move || {
                 let folder = tempfile::tempdir().expect("a temporary folder");
-                for seed in (first..HISTORIES).step_by(THREADS.try_into().expect("two")) {
+                for seed in (first..histories).step_by(THREADS.try_into().expect("two")) {
                     if let Err(difference) = compare(seed, Way::run, folder.path()) {
                         panic!("{difference}");
                     }
