@@ -24,10 +24,9 @@ const HISTORIES: u64 = 100_000;
 const THREADS: u64 = 2;
 
 fn histories_wanted() -> u64 {
-    env::var_os("MILLRACE_HISTORIES").map_or(HISTORIES, |text| {
-        let number = text.to_str().and_then(|text| text.parse::<NonZeroU64>().ok());
-        number.unwrap_or_else(|| panic!("MILLRACE_HISTORIES={text:?} is no number above 0")).get()
-    })
+    let Some(text) = env::var_os("MILLRACE_HISTORIES") else { return HISTORIES };
+    let number = text.to_str().and_then(|text| text.parse().ok()).map(NonZeroU64::get);
+    number.expect("MILLRACE_HISTORIES is a number above 0")
 }
 
 #[test]

@@ -91,6 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "210,000 clients, and nothing in it but numbers")]
     fn clients_are_spread_evenly() {
         for step in [1, 64, 4096] {
             let mut counts = [0_u32; 7];

@@ -328,8 +328,57 @@ mod tests {
     use super::*;
     use crate::account::Account;
     use crate::amount::Balance;
+    use crate::outcome::Reason;
+    use crate::output::rejects::RejectedRow;
+    use crate::pipeline::Pin;
+
+    /// Rows of every kind and outcome, in every spelling, with two more in an input of their own.
+    const ROWS: &str = "type,client,tx,amount\n\
+        deposit,1,1,5\ndeposit,2,2,7.5\r\n\"deposit\",3, 3 ,0.0001\n\nwithdrawal,1,4,1.5\n\
+        withdrawal,2,5,100\ndispute,1,1,\ndispute,2,2\nresolve,1,1,9\nchargeback,2,2,\n\
+        deposit,2,6,1\ndeposit,4,1,1\nrefund,1,1,1\ndeposit,1,18446744073709551615,2.25\n\
+        dispute,1,18446744073709551615,\n";
+    const MORE_ROWS: &str = "client,tx,type,amount\n3,7,deposit,1\n3,3,dispute,";
+
+    /// Input, line and reason.
+    type Refused = Vec<(Vec<u8>, u64, Reason)>;
+
+    /// The accounts, the refused rows and the number of rows of a run over bytes and a stream.
+    fn find(config: &Config) -> (SortedAccounts, Refused, u64) {
+        let mut refused = Refused::new();
+        let mut sink = |row: &RejectedRow<'_>| {
+            refused.push((row.input.to_vec(), row.line, row.reason));
+            Ok(())
+        };
+        let stream = Input::reader("stream", MORE_ROWS.as_bytes());
+        let inputs = vec![Input::bytes("bytes", ROWS), stream];
+        let report = run(config, inputs, Sinks { rejects: Some(&mut sink) }).unwrap();
+        (report.accounts, refused, report.summary.rows)
+    }
 
     #[test]
+    fn a_small_run_finds_the_same_with_every_kind_of_thread() {
+        let config = |threads, workers, readers, recall| Config {
+            threads,
+            workers: NonZeroUsize::new(workers),
+            readers: NonZeroUsize::new(readers),
+            recall,
+            batch_rows: 2,
+            block_bytes: 40,
+            // Miri would ask for each of 1,024 cores whether there is one.
+            pin: Pin::Never,
+            ..Config::default()
+        };
+        let expected = find(&config(Threads::Never, 1, 1, Recall::Named));
+        assert_eq!((expected.0.len(), expected.1.len(), expected.2), (3, 4, 16));
+        for (workers, readers, recall) in [(3, 1, Recall::Named), (2, 2, Recall::All)] {
+            let found = find(&config(Threads::Always, workers, readers, recall));
+            assert_eq!(found, expected, "{workers} workers, {readers} readers, {recall:?}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "more than 65,536 accounts, or no thread is started")]
     fn threads_find_what_one_thread_finds() {
         let account =
             |held: i128| Account::new(Balance::from_units(3), Balance::from_units(held), held == 2);

@@ -83,6 +83,7 @@ fn panics(config: &Config, worker: usize, batch: u64, reporting: bool) -> bool {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of runs; the pipeline's own tests have workers that panic")]
 fn a_worker_that_panics_at_any_of_its_batches_ends_the_run_and_every_worker_is_gone() {
     let mut panicked = 0;
     for threads in [Threads::Always, Threads::Never] {

@@ -159,6 +159,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "120,000 rows")]
     fn every_workload_is_scouted_whole() {
         for workload in Workload::ALL {
             let mut bytes = Vec::new();
@@ -172,6 +173,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "it takes a minute to read the regular expression")]
         fn nothing_is_missed_in_any_text(text in "([a-z]{1,2}|dispute|resolve|chargeback|deposit|[0-9]|[,,,\" \n\r]){0,60}") {
             let layout = Layout::default();
             proptest::prop_assert_eq!(scouted(text.as_bytes(), &layout), parsed(text.as_bytes(), &layout));

@@ -307,6 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "a table of four million clients")]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
         for shards in [1, 7, 1024] {
             let edge = Accounts::of_share(shards).small_clients;
@@ -357,6 +358,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "more than 160,000 accounts")]
     fn the_table_grows_with_dense_clients() {
         let count = 1 << 15;
         assert_eq!(table_of(0..count), count);
@@ -368,6 +370,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "more than 16,000 accounts")]
     fn no_choice_of_clients_makes_the_table_large() {
         // Dense at first, then at ever larger powers of two.
         let count: u32 = 1 << 13;

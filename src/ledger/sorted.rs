@@ -167,6 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "minutes, and no unsafe code on the way")]
         fn shards_are_read_as_one_plain_map(
             clients in prop::collection::btree_set(any_client(), 0..300),
             shards in 1..5_u64,
@@ -198,6 +199,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "40,000 accounts")]
     fn parts_are_small_wherever_the_clients_are() {
         let dense = (0..20_000).map(|it| it * 3 % 20_000);
         let far = (0..20_000).map(|it| u64::MAX - it);

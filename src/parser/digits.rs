@@ -56,6 +56,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "16,384 windows, and nothing in it but numbers")]
     fn every_byte_is_told_apart_in_every_place() {
         for byte in 0..=u8::MAX {
             for place in 0..WINDOW {

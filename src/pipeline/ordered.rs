@@ -165,6 +165,12 @@ mod tests {
 
     use super::*;
 
+    /// More pieces than there are at a time, by far; Miri takes its time for each.
+    const MANY: u64 = if cfg!(miri) { 30 } else { 10_000 };
+    /// Once every helper has had its turns.
+    const LATE: u64 = if cfg!(miri) { 10 } else { 500 };
+    const HELPERS: &[usize] = if cfg!(miri) { &[1, 3] } else { &[1, 2, 4, 8] };
+
     /// A number to be squared; tells by its end whether its thread is still there.
     #[derive(Default)]
     struct Piece<'a> {
@@ -244,8 +250,8 @@ mod tests {
 
     #[test]
     fn pieces_come_in_the_order_of_the_supply() {
-        for count in [1, 2, 4, 8] {
-            for end in [0, 1, 2, 5, 10_000] {
+        for &count in HELPERS {
+            for end in [0, 1, 2, 5, MANY] {
                 let alive = AtomicUsize::new(0);
                 let supply = Numbers::below(end, &alive);
                 let taken = helpers(count).in_order(supply, square, take_all).unwrap();
@@ -257,9 +263,9 @@ mod tests {
 
     #[test]
     fn no_more_pieces_are_made_than_the_helpers_may_have() {
-        for count in [1, 2, 8] {
+        for &count in HELPERS {
             let alive = AtomicUsize::new(0);
-            let most = helpers(count).in_order(Numbers::below(5_000, &alive), square, |pieces| {
+            let most = helpers(count).in_order(Numbers::below(MANY, &alive), square, |pieces| {
                 let mut most = 0;
                 while pieces.take().unwrap().is_some() {
                     most = most.max(alive.load(Ordering::SeqCst));
@@ -272,8 +278,8 @@ mod tests {
 
     #[test]
     fn work_that_panics_stops_the_run_and_every_helper_is_joined() {
-        for count in [1, 2, 8] {
-            for panic_at in [0, 1, 500] {
+        for &count in HELPERS {
+            for panic_at in [0, 1, LATE] {
                 let alive = AtomicUsize::new(0);
                 let mut result = None;
                 let work = |piece: &mut Piece<'_>| {
@@ -293,8 +299,8 @@ mod tests {
 
     #[test]
     fn a_supply_that_panics_ends_the_pieces_and_every_helper_is_joined() {
-        for count in [1, 2, 8] {
-            for panic_at in [0, 1, 500] {
+        for &count in HELPERS {
+            for panic_at in [0, 1, LATE] {
                 let alive = AtomicUsize::new(0);
                 let mut result = None;
                 let supply =
@@ -311,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_panics_stops_the_helpers() {
-        for count in [1, 2, 8] {
+        for &count in HELPERS {
             let alive = AtomicUsize::new(0);
             let supply = Numbers::below(u64::MAX, &alive);
             let text = panic_of(&alive, || {
@@ -326,8 +332,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_returns_early_stops_the_helpers() {
-        for count in [1, 2, 8] {
-            for most in [0_u64, 1, 500] {
+        for &count in HELPERS {
+            for most in [0, 1, LATE] {
                 let alive = AtomicUsize::new(0);
                 let supply = Numbers::below(u64::MAX, &alive);
                 let sum = helpers(count).in_order(supply, square, |pieces| {

@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
+/// More batches than the queues hold, by far; Miri takes its time for each.
+const MANY: u64 = if cfg!(miri) { 30 } else { 1_000 };
+const WORKERS: &[usize] = if cfg!(miri) { &[2] } else { &[1, 2, 7] };
+
 /// Adds numbers up, reports each, and panics at one of them.
 struct Adder<'a> {
     sum: u64,
@@ -79,19 +83,19 @@ fn every_batch_is_worked_once_with_and_without_threads() {
         let workers = (0..count).map(|_| Adder::new(&alive, None)).collect();
         let mut keep = Keep { reports: Vec::new(), most: usize::MAX };
         let finished =
-            run(&settings(threads), workers, |lanes| deal(lanes, 1000), &mut keep).unwrap();
+            run(&settings(threads), workers, |lanes| deal(lanes, MANY), &mut keep).unwrap();
         assert_eq!(finished.reader, Ok(()));
-        assert_eq!(finished.workers.unwrap().iter().sum::<u64>(), 499_500);
+        assert_eq!(finished.workers.unwrap().iter().sum::<u64>(), MANY * (MANY - 1) / 2);
         keep.reports.sort_unstable();
-        assert_eq!(keep.reports, (0..=1000).collect::<Vec<_>>());
+        assert_eq!(keep.reports, (0..=MANY).collect::<Vec<_>>());
         assert_eq!(alive.load(Ordering::SeqCst), 0);
     }
 }
 
 #[test]
 fn a_worker_that_panics_stops_the_run_and_every_thread_is_joined() {
-    for count in [1, 2, 7] {
-        for panic_at in [0, 1, 500, 999] {
+    for &count in WORKERS {
+        for panic_at in [0, 1, MANY / 2, MANY - 1] {
             let alive = AtomicUsize::new(0);
             let workers = (0..count).map(|_| Adder::new(&alive, Some(panic_at))).collect();
             let mut keep = Keep { reports: Vec::new(), most: usize::MAX };
@@ -166,7 +170,7 @@ fn no_more_batches_are_made_than_the_queue_holds() {
     }
     let reader = |lanes: &mut Lanes<'_, Sink>| {
         let mut batch = Counted::default();
-        for number in 0..10_000 {
+        for number in 0..10 * MANY {
             batch.0 = number;
             batch = lanes.send(0, batch).unwrap();
         }

@@ -302,6 +302,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "750,000 look-ups")]
     fn probing_goes_on_at_the_front_and_growth_keeps_what_it_finds_there() {
         for taken in [0, 1, 20] {
             let mut far = FarEntries::default();
@@ -323,6 +324,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "240,000 look-ups")]
     fn crafted_numbers_are_found_about_where_they_are_looked_for_first() {
         // The last two undo multiplication by a well-known constant, and by ones of few bits.
         let orders: [fn(u64) -> u64; 6] = [
