@@ -383,6 +383,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "minutes, and no unsafe code on the way")]
         fn accounts_are_those_of_a_plain_map(
             steps in prop::collection::vec(
                 (prop_oneof![0..40_u64, any::<u64>()], -9..9_i128, 0..3_i128, any::<bool>()),

@@ -265,6 +265,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "minutes, and no unsafe code on the way")]
         fn the_table_agrees_with_a_plain_map(steps in prop::collection::vec(step(), 1..500)) {
             let (mut far, mut plain) = (FarEntries::default(), BTreeMap::new());
             let mut numbers = vec![0, LAST];

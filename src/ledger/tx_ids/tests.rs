@@ -26,6 +26,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
+    #[cfg_attr(miri, ignore = "minutes; the scattered ids below take the same way")]
     fn the_set_agrees_with_plain_sets(steps in prop::collection::vec(step(), 1..200)) {
         let mut ids = TxIds::default();
         let (mut decided, mut named) = (BTreeSet::new(), BTreeSet::new());
@@ -56,6 +57,7 @@ proptest! {
 proptest! {
     /// Whether an id has a page of its own when it is first asked for, gets one later or never.
     #[test]
+    #[cfg_attr(miri, ignore = "minutes; the scattered ids below take the same way")]
     fn every_named_id_has_one_number_of_its_own(
         named in prop::collection::btree_set(id(), 1..40),
         asked in prop::collection::vec(id(), 1..80),
@@ -81,6 +83,7 @@ proptest! {
 
 proptest! {
     #[test]
+    #[cfg_attr(miri, ignore = "minutes; the scattered ids below take the same way")]
     fn rows_decided_together_are_decided_as_one_by_one(
         named in prop::collection::vec(id(), 0..40),
         rows in prop::collection::vec((any::<bool>(), id()), 0..300),
@@ -104,7 +107,7 @@ proptest! {
 
 #[test]
 fn scattered_ids_agree_with_a_plain_set_and_keep_their_numbers_while_it_grows() {
-    const ROWS: u64 = if cfg!(miri) { 1_500 } else { 30_000 };
+    const ROWS: u64 = if cfg!(miri) { 300 } else { 30_000 };
     // Every id comes twice, the second time many rows later.
     let id = |row: u64| (row % (ROWS / 4 * 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let named: BTreeSet<u64> = (0..ROWS).step_by(5).map(id).collect();
@@ -182,6 +185,7 @@ fn ids_that_are_near_and_far_take_at_most_64_bytes_each() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "8,192 ids, most with a page of their own")]
 fn pages_move_to_the_table_when_it_reaches_them() {
     let mut ids = TxIds::default();
     // From both ends of a range that only all of them together are enough for.
