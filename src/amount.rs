@@ -175,6 +175,18 @@ impl Balance {
         self.0
     }
 
+    /// Adds; `None` beyond 128 bits. Sums of amounts stay far below, but a text may say anything.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// Subtracts; `None` beyond 128 bits.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
     /// Makes the balance of an amount, below zero if `is_negative`.
     #[inline]
     pub fn signed(amount: Amount, is_negative: bool) -> Self {

@@ -47,6 +47,12 @@ pub enum BalancesFault {
         /// What is missing.
         missing: &'static str,
     },
+    /// A sum is beyond 128 bits.
+    #[error("line {line}: the balances up to here add up to more than can be counted")]
+    Sum {
+        /// The line, from 1.
+        line: u64,
+    },
     /// A column is named twice.
     #[error("line {line}: the header names the column `{name}` twice")]
     RepeatedColumn {

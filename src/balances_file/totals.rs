@@ -32,25 +32,29 @@ impl FileTotals {
             }
         }
         if !reader.is_restartable() {
-            return Ok(Self::of_records(reader.sorted()?.iter()));
+            return Self::of_sorted(reader);
         }
         let mut sums = Sums::default();
         let mut last = None;
         while let Some(record) = reader.next() {
             let record = record?;
             if last >= Some(record.client) {
-                return Ok(Self::of_records(reader.restart()?.sorted()?.iter()));
+                return Self::of_sorted(reader.restart()?);
             }
             last = Some(record.client);
-            sums.add(&record);
+            sums.add(&record).map_err(|fault| reader.at_fault(fault))?;
         }
         Ok(sums.finish())
     }
 
-    fn of_records(records: impl Iterator<Item = Record>) -> Self {
+    fn of_sorted(reader: BalancesReader<'static>) -> Result<Self, BalancesError> {
+        let name = reader.name().to_owned();
         let mut sums = Sums::default();
-        records.for_each(|record| sums.add(&record));
-        sums.finish()
+        for record in reader.sorted()?.iter() {
+            let at_fault = |source| BalancesError::Format { name: name.clone(), source };
+            sums.add(&record).map_err(at_fault)?;
+        }
+        Ok(sums.finish())
     }
 }
 
@@ -61,20 +65,30 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, record: &Record) {
+    fn add(&mut self, record: &Record) -> Result<(), BalancesFault> {
         let balance = |column: Option<Balance>| column.expect("the file has the column");
         let (available, held) = (balance(record.available), balance(record.held));
         let is_locked = record.locked.expect("the file has the column");
         self.audit.accounts += 1;
         self.audit.locked += u64::from(is_locked);
-        self.audit.available += available;
-        self.audit.held += held;
+        (self.audit.available, self.audit.held) =
+            sums_with(&self.audit, available, held).ok_or(BalancesFault::Sum { line: record.line })?;
         self.root.add(record.client, &Account::new(available, held, is_locked));
+        Ok(())
     }
 
     fn finish(self) -> FileTotals {
         FileTotals { audit: self.audit, state_root: self.root.finish() }
     }
+}
+
+/// The sums of what is available and held with one more account; `None` if they, or both together,
+/// are beyond 128 bits: anybody may have written the file.
+fn sums_with(audit: &Audit, available: Balance, held: Balance) -> Option<(Balance, Balance)> {
+    let available = audit.available.checked_add(available)?;
+    let held = audit.held.checked_add(held)?;
+    available.checked_add(held)?;
+    Some((available, held))
 }
 
 #[cfg(test)]
@@ -107,6 +121,27 @@ mod tests {
             let reader = BalancesReader::open(file.path()).unwrap();
             assert_eq!(FileTotals::of(reader).unwrap(), expected);
         }
+    }
+
+    /// Two rows that each can be counted, but not together, ended `root` and `verify` in a panic.
+    #[test]
+    fn rows_that_add_up_to_more_than_128_bits_are_a_fault_and_no_panic() {
+        let largest = Balance::from_units(i128::MAX);
+        let least = Balance::from_units(-i128::MAX);
+        for rows in [
+            format!("1,{largest},0,false\n2,0.0001,0,false\n"),
+            format!("1,{least},0,false\n2,-1,0,false\n"),
+            format!("1,0,{largest},false\n2,0,0.0001,false\n"),
+            format!("1,{largest},0,false\n2,0,0.0001,false\n"),
+            format!("2,0.0001,0,false\n1,{largest},0,false\n"),
+        ] {
+            let error = of_text(&format!("client,available,held,locked\n{rows}")).unwrap_err();
+            let expected = ": the balances up to here add up to more than can be counted";
+            assert!(error.to_string().ends_with(expected), "{rows}: {error}");
+        }
+        let rows = format!("1,{largest},0,false\n2,0,{least},false\n");
+        let found = of_text(&format!("client,available,held,locked\n{rows}")).unwrap();
+        assert_eq!(found.audit.total(), Balance::ZERO);
     }
 
     #[test]

@@ -39,6 +39,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Config, LeftOut};
+use crate::printable::Printable;
 use crate::rules::{Rules, RulesError};
 
 /// What `schema` says.
@@ -229,7 +230,10 @@ impl Manifest {
         let value = |field: &str, message| ManifestError::Value { field: field.into(), message };
         let mut rules = Rules::default();
         for (key, text) in &self.rules {
-            let wrong = |error: RulesError| value(&format!("rules.{key}"), error.to_string());
+            let wrong = |error: RulesError| {
+                let key = Printable::bytes(key.as_bytes());
+                value(&format!("rules.{key}"), error.to_string())
+            };
             rules.set(key, text).map_err(wrong)?;
         }
         let ids = |field: &str, texts: &[String]| -> Result<BTreeSet<u64>, ManifestError> {
@@ -276,7 +280,8 @@ impl GivenPath {
     pub fn to_path(&self) -> Result<PathBuf, ManifestError> {
         let Some(hex) = &self.path_hex else { return Ok(PathBuf::from(&self.path)) };
         let digits = hex.as_bytes().chunks(2).map(|pair| {
-            let pair = str::from_utf8(pair).ok().filter(|pair| pair.len() == 2);
+            let is_digits = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
+            let pair = str::from_utf8(pair).ok().filter(|_| is_digits);
             pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
         });
         let bytes: Option<Vec<u8>> = digits.collect();

@@ -1,6 +1,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::*;
+use crate::amount::Balance;
 use crate::digest::{Digest, Digested};
 use crate::state_root::StateRoot;
 use crate::{Config, Input, Sinks, run};
@@ -40,11 +41,37 @@ fn a_path_that_is_no_text_comes_back() {
     assert_eq!((&*path.path, path.path_hex.as_deref()), (r"in\xff.csv", Some("696eff2e637376")));
     assert_eq!(path.to_path().unwrap().as_os_str().as_bytes(), b"in\xff.csv");
     assert_eq!(manifest.balances.path.to_path().unwrap().as_os_str(), "-");
-    for hex in ["6", "6x", "é"] {
+    for hex in ["6", "6x", "+f", "é"] {
         let path = GivenPath { path: String::new(), path_hex: Some(hex.to_owned()) };
         let error = path.to_path().unwrap_err().to_string();
         assert!(error.starts_with("is no manifest: path_hex: "), "{error}");
     }
+}
+
+/// The figures of a manifest may be as large as 128 bits; to subtract them ended in a panic.
+#[test]
+fn figures_that_cannot_be_counted_do_not_hold() {
+    let largest = Balance::from_units(i128::MAX).to_string();
+    let mut manifest = manifest();
+    manifest.conservation.withdrawn = format!("-{largest}");
+    manifest.conservation.resolved.clone_from(&largest);
+    manifest.conservation.charged_back = largest;
+    let found = manifest.compare_sums().unwrap();
+    for field in ["conservation.total", "conservation.held", "accounts.total", "accounts.held"] {
+        let statement = found.iter().find(|it| it.field == field).unwrap();
+        assert_eq!(statement.found, "more than can be counted", "{field}");
+        assert!(!statement.holds(), "{field}");
+    }
+}
+
+/// The name of a rule came into the message as it stands in the file, control bytes and all.
+#[test]
+fn a_rule_that_there_is_not_is_named_fit_to_print() {
+    let mut manifest = manifest();
+    manifest.rules.insert("\u{1b}[2J\n".to_owned(), "1".to_owned());
+    let error = manifest.config().unwrap_err().to_string();
+    assert!(error.starts_with(r"is no manifest: rules.\x1b[2J\x0a: there is no rule"), "{error}");
+    assert!(!error.contains(char::is_control), "{error}");
 }
 
 #[test]

@@ -75,12 +75,14 @@ impl Manifest {
                 message: format!("{text:?}: {error}"),
             })
         };
-        let mut total = money("deposited", &sums.deposited)?;
-        total -= money("withdrawn", &sums.withdrawn)?;
-        total -= money("charged_back", &sums.charged_back)?;
-        let mut held = money("disputed", &sums.disputed)?;
-        held -= money("resolved", &sums.resolved)?;
-        held -= money("charged_back", &sums.charged_back)?;
+        let charged_back = money("charged_back", &sums.charged_back)?;
+        let less = |all: Balance, part| {
+            let rest = all.checked_sub(part).and_then(|rest| rest.checked_sub(charged_back));
+            rest.map_or_else(|| "more than can be counted".to_owned(), |rest| rest.to_string())
+        };
+        let total =
+            less(money("deposited", &sums.deposited)?, money("withdrawn", &sums.withdrawn)?);
+        let held = less(money("disputed", &sums.disputed)?, money("resolved", &sums.resolved)?);
         let statement = |field: &str, stated: String, found: String| Statement {
             field: field.to_owned(),
             stated,
@@ -109,10 +111,10 @@ impl Manifest {
                 rows.malformed.to_string(),
                 add_up(rows.malformed_by_reason.values().copied()),
             ),
-            statement("conservation.total", sums.total.clone(), total.to_string()),
-            statement("conservation.held", sums.held.clone(), held.to_string()),
-            statement("accounts.total", self.accounts.total.clone(), total.to_string()),
-            statement("accounts.held", self.accounts.held.clone(), held.to_string()),
+            statement("conservation.total", sums.total.clone(), total.clone()),
+            statement("conservation.held", sums.held.clone(), held.clone()),
+            statement("accounts.total", self.accounts.total.clone(), total),
+            statement("accounts.held", self.accounts.held.clone(), held),
         ])
     }
 }
