@@ -64,6 +64,7 @@ fn arguments_that_make_no_sense_are_refused() {
         ("--no-such-flag in.csv", "--no-such-flag"),
         ("in.csv --strict=maybe", "--strict"),
         ("--strict", "<FILE>"),
+        ("in.csv --until 0", "0 is not in 1.."),
         ("in.csv --workers 0", "a number from 1 to 1024 is needed"),
         ("in.csv --workers 1025", "a number from 1 to 1024 is needed"),
         ("in.csv --workers many", "a number from 1 to 1024 is needed"),

@@ -105,7 +105,7 @@ pub(super) struct LedgerArgs {
     expect_rows: Option<u64>,
 
     /// Read the last input only up to this line, the header being line 1: the balances as of a row.
-    #[arg(long, value_name = "LINE", help_heading = "What if")]
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What if")]
     until: Option<u64>,
 
     /// Leave out every row of this client, before any rule; may be repeated.
