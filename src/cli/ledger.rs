@@ -104,7 +104,10 @@ fn write_balances(
     let (accounts, threads) = (&report.accounts, config.closing_threads());
     thread::scope(|scope| {
         let findings = || config.digests.then(|| find(accounts, is_surveyed));
-        let beside = (config.digests && config.uses_threads()).then(|| scope.spawn(findings));
+        let spawn =
+            || thread::Builder::new().name("findings".to_owned()).spawn_scoped(scope, findings);
+        let beside = (config.digests && config.uses_threads()).then(spawn).transpose();
+        let beside = beside.map_err(RunError::Threads)?;
         let (file, digested) = if let Some(mut writer) = output {
             let written = balances::write(&mut writer, accounts, threads);
             let (file, digested) = writer.finish();
