@@ -5,6 +5,7 @@ mod drive;
 
 use std::fs;
 
+use rustix::fs::{CWD, FileType, mknodat};
 use serde_json::Value;
 
 use drive::{Folder, MILLRACE, run_with};
@@ -211,6 +212,33 @@ fn an_input_or_output_that_is_gone_is_named() {
     folder.run("verify nowhere.json").ended(66).saying(&["nowhere.json: cannot be opened"]);
 }
 
+/// A pipe was opened and waited for, a device was read as if it were the file, and an output with the
+/// name of an error was taken for one that stands there.
+#[test]
+fn an_output_that_nothing_is_kept_of_is_skipped_and_said_to_be() {
+    let folder = folder();
+    let path = folder.path("pipe");
+    mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
+    let reader = std::thread::spawn(move || fs::read_to_string(path).unwrap());
+    folder.run("first.csv -q -o pipe --rejects rejects.csv --manifest manifest.json").ended(0);
+    assert!(reader.join().unwrap().starts_with("client,"));
+    for how in ["", " --quick"] {
+        let ran = folder.run(&format!("verify manifest.json -q{how}")).ended(0);
+        let skipped = "skipped  outputs as they stand: balances = pipe, which is no file\n";
+        assert!(ran.stdout.starts_with(skipped), "{}", ran.stdout);
+        assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    }
+    folder.run("first.csv -q -o /dev/null --manifest manifest.json").ended(0);
+    let ran = folder.run("verify manifest.json -q --quick").ended(0);
+    assert!(ran.stdout.contains("balances = /dev/null, which is no file"), "{}", ran.stdout);
+
+    let text = folder.read("manifest.json");
+    let missing = text.replace("/dev/null", "No such file or directory (os error 2)");
+    folder.write("manifest.json", missing);
+    let ran = folder.run("verify manifest.json -q --quick").ended(1);
+    assert!(ran.stdout.starts_with("differs  outputs as they stand: balances = No such file"));
+}
+
 #[test]
 fn what_is_no_manifest_or_balances_file_is_refused() {
     let folder = folder();
@@ -230,6 +258,7 @@ fn what_is_no_manifest_or_balances_file_is_refused() {
     }
     folder.write("bad.json", b"\xff");
     folder.run("verify bad.json").ended(65).saying(&["is not UTF-8"]);
+    folder.run("verify /dev/zero").ended(65).saying(&["is no manifest: it is longer than"]);
     folder.write("bad.csv", "client,available,held,locked\n1,1,0,false\n2,1.00001,0,false\n");
     folder.run("root bad.csv").ended(65).saying(&["bad.csv: line 3", "available"]);
     folder.run("root first.csv").ended(65).saying(&["first.csv: line 1"]);

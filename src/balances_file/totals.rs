@@ -71,8 +71,8 @@ impl Sums {
         let is_locked = record.locked.expect("the file has the column");
         self.audit.accounts += 1;
         self.audit.locked += u64::from(is_locked);
-        (self.audit.available, self.audit.held) =
-            sums_with(&self.audit, available, held).ok_or(BalancesFault::Sum { line: record.line })?;
+        (self.audit.available, self.audit.held) = sums_with(&self.audit, available, held)
+            .ok_or(BalancesFault::Sum { line: record.line })?;
         self.root.add(record.client, &Account::new(available, held, is_locked));
         Ok(())
     }

@@ -34,15 +34,16 @@ pub(super) struct VerifyArgs {
     quiet: bool,
 }
 
+/// Longer manifests are none: this is enough for those of 300 000 inputs.
+const MOST_MANIFEST_BYTES: u64 = 64 << 20;
+
+/// What the statements about the outputs are called.
+const OUTPUTS: &str = "outputs as they stand";
+
 /// Says of every statement of a manifest whether it holds.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     let shown = Printable::path(&args.manifest).to_string();
-    let bytes = fs::read(&args.manifest).map_err(|error| {
-        Failure::new(Exit::NoInput, format!("{shown}: cannot be opened: {error}"))
-    })?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Failure::new(Exit::Data, format!("{shown}: is no manifest: it is not UTF-8"))
-    })?;
+    let text = read_manifest(&args.manifest, &shown)?;
     let data = |error: ManifestError| Failure::new(Exit::Data, format!("{shown}: {error}"));
     let manifest = Manifest::from_json(&text).map_err(data)?;
     let mut groups = vec![("figures", manifest.compare_sums().map_err(data)?)];
@@ -50,12 +51,14 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
         let again = run_again(&manifest, &shown, args.quiet)?;
         groups.push(("inputs run again", manifest.compare(&again)));
     }
-    groups.push(("outputs as they stand", compare_outputs(&manifest).map_err(data)?));
+    let outputs = compare_outputs(&manifest).map_err(data)?;
+    groups.push((OUTPUTS, outputs.statements));
     let mut lines = Vec::new();
     for (group, statements) in &groups {
         let listed = statements.iter().filter(|it| !args.quiet || !it.holds());
         lines.extend(listed.map(|statement| line(group, statement)));
     }
+    lines.extend(outputs.passed_on);
     let all: usize = groups.iter().map(|(_, statements)| statements.len()).sum();
     let holding = groups.iter().flat_map(|(_, it)| it).filter(|it| it.holds()).count();
     lines.push(format!("{holding} of {all} statements hold\n"));
@@ -64,9 +67,25 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     Ok(if holding == all { Exit::Done } else { Exit::Findings })
 }
 
+/// Reads a manifest as text; not what only claims to be one and has no end.
+fn read_manifest(path: &Path, shown: &str) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(MOST_MANIFEST_BYTES + 1).read_to_end(&mut bytes));
+    let count = read.map_err(|error| {
+        Failure::new(Exit::NoInput, format!("{shown}: cannot be opened: {error}"))
+    })?;
+    let no_manifest =
+        |reason| Failure::new(Exit::Data, format!("{shown}: is no manifest: it is {reason}"));
+    if u64::try_from(count).is_ok_and(|count| count > MOST_MANIFEST_BYTES) {
+        return Err(no_manifest(format!("longer than {MOST_MANIFEST_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| no_manifest("not UTF-8".to_owned()))
+}
+
 /// Says whether a statement holds. A manifest may hold any text, so that is made fit to print.
 fn line(group: &str, statement: &Statement) -> String {
-    let Statement { field, stated, found } = statement;
+    let Statement { field, stated, found: Ok(found) | Err(found) } = statement;
     let [field, stated, found] =
         [field, stated, found].map(|text| Printable::bytes(text.as_bytes()));
     if statement.holds() {
@@ -74,6 +93,11 @@ fn line(group: &str, statement: &Statement) -> String {
     } else {
         format!("differs  {group}: {field} = {stated}, but found {found}\n")
     }
+}
+
+/// Says that nothing can be said of an output.
+fn skipped(field: &str, path: &Path) -> String {
+    format!("skipped  {OUTPUTS}: {field} = {}, which is no file\n", Printable::path(path))
 }
 
 /// Makes the manifest that the same inputs give now.
@@ -126,31 +150,49 @@ fn run_again(manifest: &Manifest, shown: &str, quiet: bool) -> Result<Manifest, 
     Ok(again.with_outputs_named_as_in(manifest))
 }
 
+/// What there is to say of the outputs.
+#[derive(Default)]
+struct Outputs {
+    statements: Vec<Statement>,
+    /// A line for each that went to a pipe or a device, where nothing stands that could be read.
+    passed_on: Vec<String>,
+}
+
 /// Compares the outputs that are files with what is stated of them.
-fn compare_outputs(manifest: &Manifest) -> Result<Vec<Statement>, ManifestError> {
-    let mut statements = Vec::new();
+fn compare_outputs(manifest: &Manifest) -> Result<Outputs, ManifestError> {
+    let mut found = Outputs::default();
     let outputs = [("balances", Some(&manifest.balances)), ("rejects", manifest.rejects.as_ref())];
     for (field, output) in outputs {
         let Some(output) = output else { continue };
         let path = output.path.to_path()?;
-        if path == Path::new("-") {
+        if is_passed_on(&path) {
+            found.passed_on.push(skipped(field, &path));
             continue;
         }
         match digest_of(&path) {
-            Ok(found) => statements.extend(output.compare(field, &found)),
+            Ok(digest) => found.statements.extend(output.compare(field, &digest)),
             Err(error) => {
-                statements.push(Statement::new(field, &output.path.path, &error));
+                found.statements.push(Statement::not_found(field, &output.path.path, &error));
                 continue;
             }
         }
         if field == "balances" {
             match BalancesReader::open(&path).and_then(FileTotals::of) {
-                Ok(found) => statements.extend(manifest.compare_balances(&found)),
-                Err(error) => statements.push(Statement::new("accounts", &"balances", &error)),
+                Ok(totals) => found.statements.extend(manifest.compare_balances(&totals)),
+                Err(error) => {
+                    found.statements.push(Statement::not_found("accounts", &"balances", &error));
+                }
             }
         }
     }
-    Ok(statements)
+    Ok(found)
+}
+
+/// Tells whether what was written to a path is not kept there. To open a pipe would wait for somebody
+/// to write to it.
+fn is_passed_on(path: &Path) -> bool {
+    let is_special = |it: fs::Metadata| !it.is_file() && !it.is_dir();
+    path == Path::new("-") || path.metadata().is_ok_and(is_special)
 }
 
 fn digest_of(path: &Path) -> io::Result<Digested> {

@@ -15,19 +15,28 @@ pub struct Statement {
     pub field: String,
     /// What the manifest says.
     pub stated: String,
-    /// What was found.
-    pub found: String,
+    /// What was found, or why nothing was.
+    pub found: Result<String, String>,
 }
 
 impl Statement {
     /// Makes a statement of anything that can be written.
     pub fn new(field: impl Into<String>, stated: &impl ToString, found: &impl ToString) -> Self {
-        Self { field: field.into(), stated: stated.to_string(), found: found.to_string() }
+        Self { field: field.into(), stated: stated.to_string(), found: Ok(found.to_string()) }
+    }
+
+    /// Makes a statement of which nothing can be found; it does not hold, whatever it says.
+    pub fn not_found(
+        field: impl Into<String>,
+        stated: &impl ToString,
+        reason: &impl ToString,
+    ) -> Self {
+        Self { field: field.into(), stated: stated.to_string(), found: Err(reason.to_string()) }
     }
 
     /// Tells whether it holds.
     pub fn holds(&self) -> bool {
-        self.stated == self.found
+        self.found.as_ref() == Ok(&self.stated)
     }
 }
 
@@ -78,43 +87,39 @@ impl Manifest {
         let charged_back = money("charged_back", &sums.charged_back)?;
         let less = |all: Balance, part| {
             let rest = all.checked_sub(part).and_then(|rest| rest.checked_sub(charged_back));
-            rest.map_or_else(|| "more than can be counted".to_owned(), |rest| rest.to_string())
+            rest.map(|rest| rest.to_string()).ok_or_else(|| "more than can be counted".to_owned())
         };
         let total =
             less(money("deposited", &sums.deposited)?, money("withdrawn", &sums.withdrawn)?);
         let held = less(money("disputed", &sums.disputed)?, money("resolved", &sums.resolved)?);
-        let statement = |field: &str, stated: String, found: String| Statement {
+        let statement = |field: &str, stated: &str, found: &Result<String, String>| Statement {
             field: field.to_owned(),
-            stated,
-            found,
+            stated: stated.to_owned(),
+            found: found.clone(),
         };
         Ok(vec![
-            statement("rows.all", rows.all.to_string(), add_up(outcomes)),
-            statement(
+            Statement::new("rows.all", &rows.all, &add_up(outcomes)),
+            Statement::new(
                 "rows.all by input",
-                rows.all.to_string(),
-                add_up(self.inputs.iter().map(|input| input.rows)),
+                &rows.all,
+                &add_up(self.inputs.iter().map(|input| input.rows)),
             ),
-            statement("rows.applied by type", rows.applied.to_string(), of_types(|it| it.applied)),
-            statement(
-                "rows.rejected by type",
-                rows.rejected.to_string(),
-                of_types(|it| it.rejected),
-            ),
-            statement(
+            Statement::new("rows.applied by type", &rows.applied, &of_types(|it| it.applied)),
+            Statement::new("rows.rejected by type", &rows.rejected, &of_types(|it| it.rejected)),
+            Statement::new(
                 "rows.rejected by reason",
-                rows.rejected.to_string(),
-                add_up(rows.rejected_by_reason.values().copied()),
+                &rows.rejected,
+                &add_up(rows.rejected_by_reason.values().copied()),
             ),
-            statement(
+            Statement::new(
                 "rows.malformed by reason",
-                rows.malformed.to_string(),
-                add_up(rows.malformed_by_reason.values().copied()),
+                &rows.malformed,
+                &add_up(rows.malformed_by_reason.values().copied()),
             ),
-            statement("conservation.total", sums.total.clone(), total.clone()),
-            statement("conservation.held", sums.held.clone(), held.clone()),
-            statement("accounts.total", self.accounts.total.clone(), total),
-            statement("accounts.held", self.accounts.held.clone(), held),
+            statement("conservation.total", &sums.total, &total),
+            statement("conservation.held", &sums.held, &held),
+            statement("accounts.total", &self.accounts.total, &total),
+            statement("accounts.held", &self.accounts.held, &held),
         ])
     }
 }
