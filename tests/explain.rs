@@ -338,17 +338,17 @@ samples/transactions.csv,22,withdrawal,3,16,100.2500,applied,,,,199.7500,0.0000,
 fn a_client_is_explained_as_json() {
     let ran = on_samples("4 samples/transactions.csv --format json --until 21").ended(0);
     let expected = concat!(
-        r#"{"client":4,"tx":null,"until":21,"inputs":["samples/transactions.csv"],"rows":["#,
-        r#"{"file":"samples/transactions.csv","line":18,"type":"deposit","client":4,"tx":13,"#,
+        r#"{"client":"4","tx":null,"until":21,"inputs":["samples/transactions.csv"],"rows":["#,
+        r#"{"file":"samples/transactions.csv","line":18,"type":"deposit","client":"4","tx":"13","#,
         r#""amount":"15.0001","outcome":"applied","reason":null,"refers_to":null,"#,
         r#""account":{"available":"15.0001","held":"0.0000","total":"15.0001","locked":false}},"#,
-        r#"{"file":"samples/transactions.csv","line":20,"type":"withdrawal","client":4,"tx":14,"#,
+        r#"{"file":"samples/transactions.csv","line":20,"type":"withdrawal","client":"4","tx":"14","#,
         r#""amount":"15.0001","outcome":"applied","reason":null,"refers_to":null,"#,
         r#""account":{"available":"0.0000","held":"0.0000","total":"0.0000","locked":false}},"#,
-        r#"{"file":"samples/transactions.csv","line":21,"type":"deposit","client":4,"tx":15,"#,
+        r#"{"file":"samples/transactions.csv","line":21,"type":"deposit","client":"4","tx":"15","#,
         r#""amount":null,"outcome":"malformed","reason":"negative_amount","refers_to":null,"#,
         r#""account":{"available":"0.0000","held":"0.0000","total":"0.0000","locked":false}}],"#,
-        r#""accounts":[{"client":4,"available":"0.0000","held":"0.0000","total":"0.0000","#,
+        r#""accounts":[{"client":"4","available":"0.0000","held":"0.0000","total":"0.0000","#,
         r#""locked":false}]}"#,
         "\n",
     );

@@ -42,7 +42,7 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
     until: Option<u64>,
 
-    /// How the statement is written; amounts are strings in JSON.
+    /// How the statement is written; amounts and ids are strings in JSON.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: FormatArg,
 

@@ -11,11 +11,12 @@ use crate::outcome::Reason;
 use crate::printable::Printable;
 use crate::transaction::Kind;
 
-/// The keys and their order, which are a promise.
+/// The keys and their order, which are a promise. Money and ids are strings, so that no reader makes
+/// floats of them.
 #[derive(serde::Serialize)]
 struct Document<'a> {
-    client: Option<u64>,
-    tx: Option<u64>,
+    client: Option<String>,
+    tx: Option<String>,
     until: Option<u64>,
     inputs: &'a [String],
     rows: Rows<'a>,
@@ -34,8 +35,8 @@ struct Row<'a> {
     place: NamedPlace<'a>,
     #[serde(rename = "type")]
     kind: Option<&'static str>,
-    client: Option<u64>,
-    tx: Option<u64>,
+    client: Option<String>,
+    tx: Option<String>,
     amount: Option<String>,
     outcome: &'static str,
     reason: Option<&'static str>,
@@ -51,7 +52,7 @@ struct NamedPlace<'a> {
 
 #[derive(serde::Serialize)]
 struct NumberedAccount {
-    client: u64,
+    client: String,
     #[serde(flatten)]
     balances: Balances,
 }
@@ -81,8 +82,8 @@ impl Serialize for Rows<'_> {
         serializer.collect_seq(self.entries.iter().map(|entry| Row {
             place: place(entry.place),
             kind: entry.kind.map(Kind::name),
-            client: entry.client,
-            tx: entry.tx,
+            client: id(entry.client),
+            tx: id(entry.tx),
             amount: entry.amount.map(|amount| amount.to_string()),
             outcome: entry.outcome.map_or_else(Reason::outcome, |()| "applied"),
             reason: entry.outcome.err().map(Reason::name),
@@ -92,6 +93,10 @@ impl Serialize for Rows<'_> {
     }
 }
 
+fn id(id: Option<u64>) -> Option<String> {
+    id.map(|id| id.to_string())
+}
+
 pub(super) fn write(out: &mut impl Write, statement: &Statement) -> io::Result<()> {
     let names = statement.inputs.iter().map(|name| Printable::bytes(name).to_string());
     let names: Vec<_> = names.collect();
@@ -99,11 +104,13 @@ pub(super) fn write(out: &mut impl Write, statement: &Statement) -> io::Result<(
         Subject::Client(client) => (Some(client), None),
         Subject::Tx(tx) => (None, Some(tx)),
     };
-    let numbered =
-        |&(client, account): &(u64, Account)| NumberedAccount { client, balances: account.into() };
+    let numbered = |&(client, account): &(u64, Account)| NumberedAccount {
+        client: client.to_string(),
+        balances: account.into(),
+    };
     let document = Document {
-        client,
-        tx,
+        client: id(client),
+        tx: id(tx),
         until: statement.until,
         inputs: &names,
         rows: Rows { entries: &statement.entries, inputs: &names },
