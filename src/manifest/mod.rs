@@ -181,8 +181,13 @@ pub struct RunFacts {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It is not JSON, or lacks a key, or a key has another kind of value.
-    #[error("is no manifest: {0}")]
-    Form(#[from] serde_json::Error),
+    #[error("is no manifest: {}{source}", within(field))]
+    Form {
+        /// The key, with those above it, fit to print; empty where there is none.
+        field: String,
+        /// What is wrong, and in which line.
+        source: serde_json::Error,
+    },
     /// It is one of another kind.
     #[error("is no manifest that this version knows: its schema is {0:?}, not {SCHEMA:?}")]
     Schema(String),
@@ -194,6 +199,24 @@ pub enum ManifestError {
         /// What is wrong with its value.
         message: String,
     },
+}
+
+fn within(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!("{field}: ") }
+}
+
+/// Reads any document; a fault is told with its field.
+fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, ManifestError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let is_within = error.path().iter().next().is_some();
+        let field = if is_within { error.path().to_string() } else { String::new() };
+        let field = Printable::bytes(field.as_bytes()).to_string();
+        ManifestError::Form { field, source: error.into_inner() }
+    })?;
+    let end = reader.end();
+    end.map_err(|source| ManifestError::Form { field: String::new(), source })?;
+    Ok(read)
 }
 
 impl Manifest {
@@ -210,14 +233,15 @@ impl Manifest {
     pub fn from_json(text: &str) -> Result<Self, ManifestError> {
         /// What tells a manifest of another version from what is none.
         #[derive(Deserialize)]
+        #[serde(expecting = "the object of a manifest")]
         struct Head {
             schema: String,
         }
-        let head: Head = serde_json::from_str(text)?;
+        let head: Head = read(text)?;
         if head.schema != SCHEMA {
             return Err(ManifestError::Schema(head.schema));
         }
-        Ok(serde_json::from_str(text)?)
+        read(text)
     }
 }
 

@@ -84,7 +84,13 @@ fn what_is_no_manifest_is_told_by_line_and_field() {
         ("{}", "is no manifest: missing field `schema` at line 1"),
         (&text.replace("manifest/1", "manifest/2"), "its schema is \"millrace-manifest/2\""),
         (&text.replace("\"state_root\"", "\"root\""), "missing field `state_root` at line"),
-        (&text.replace("\"all\": 5", "\"all\": \"5\""), "expected u64 at line"),
+        (&text.replace("\"all\": 5", "\"all\": \"5\""), "is no manifest: rows.all: invalid type"),
+        (&text.replace("\"all\": 5", "\"all\": 5.5"), "expected u64 at line"),
+        (&text.replace("\"rows\": 5", "\"rows\": []"), "is no manifest: inputs[0]"),
+        (&text.replace("\"deposit\": {", "\"\u{1}x\": {"), "at line"),
+        (&text.replace("\"deposit\": {", "\"\\u0001x\": 7, \"y\": {"), r"by_type.\x01x: invalid"),
+        ("null", "is no manifest: invalid type: null, expected the object of a manifest at line 1"),
+        (&(text.clone() + "{}"), "trailing characters at line"),
         (&text[..text.len() / 2], "at line"),
     ] {
         let error = of(text);
