@@ -31,9 +31,9 @@ use super::{Exit, Failure};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done; 1 done, with findings \
-        under --strict or of diff; 2 usage; 65 not a \
-        transactions CSV or not the rows expected; 66 input missing or unreadable; 70 bug; 73 \
+    after_help = "Exit codes: 0 done; 1 done, with findings under --strict, of diff or of verify, or \
+        explain found no row; 2 usage; 65 not a transactions CSV (balances CSV, manifest) or not \
+        the rows expected; 66 input missing or unreadable; 70 bug; 73 \
         output cannot be created; 74 I/O error or input changed while it was read; 130/143 \
         interrupted; 141 standard output closed.\n\nA file with the name of a command is given \
         as ./NAME."

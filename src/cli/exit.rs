@@ -16,7 +16,8 @@ use super::say;
 pub(crate) enum Exit {
     /// Done; rejected rows are normal.
     Done = 0,
-    /// Done, but `--strict` met a row that was not applied.
+    /// Done, but `--strict` met a row that was not applied, `diff` or `verify` found a difference,
+    /// or `explain` found no row.
     Findings = 1,
     /// The arguments make no sense.
     Usage = 2,
