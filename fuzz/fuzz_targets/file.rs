@@ -100,7 +100,7 @@ fn check_other_way(
         block_bytes: [1, 2, 17, 64, 100, 200, 300, 1 << 16][usize::from(sizes >> 5)],
         recall: if way & 1 == 0 { Recall::Named } else { Recall::All },
         // Threads take longer than all the rest.
-        threads: if way >= 0xf8 { Threads::Always } else { Threads::Never },
+        threads: if way == 0xff { Threads::Always } else { Threads::Never },
         ..plain.clone()
     };
     let input = if way & 2 == 0 {

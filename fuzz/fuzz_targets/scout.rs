@@ -8,14 +8,13 @@
 mod expand;
 
 use std::cell::RefCell;
-use std::num::NonZeroUsize;
 
 use libfuzzer_sys::fuzz_target;
+use millrace::Input;
 use millrace::fuzzing::{Opened, named_ids};
 use millrace::input::Io;
 use millrace::ledger::TxIds;
-use millrace::parser::{Block, ExtraColumns, Layout, Rows};
-use millrace::{Config, Input, Recall, Sinks, Threads, run};
+use millrace::parser::{Block, Layout, Rows};
 
 const HEADS: [&[u8]; 2] = [b"type,client,tx,amount\n", b"amount,memo,tx,type,client\n"];
 /// Bytes that must follow the start of a row for the fast path to look at it.
@@ -62,10 +61,8 @@ fuzz_target!(|data: &[u8]| {
             while part.next(1, &mut look).expect("memory").is_some() {}
         }
         assert_eq!(named, expected);
-        // It takes longer than all the rest.
-        if *choice == 0xff {
+        if choice >> 6 == 3 {
             check_set(expected);
-            check_run(text);
         }
     });
 });
@@ -88,23 +85,4 @@ fn check_set(named: &[u64]) {
             assert_eq!(ids.is_named(beside), named.contains(&beside));
         }
     }
-}
-
-/// What the scout leaves out is not missed.
-fn check_run(text: &[u8]) {
-    let run_with = |recall| {
-        let config = Config {
-            recall,
-            extra_columns: ExtraColumns::Ignore,
-            workers: NonZeroUsize::new(2),
-            threads: Threads::Never,
-            batch_rows: 8,
-            queue_batches: 1,
-            ..Config::default()
-        };
-        run(&config, vec![Input::bytes("it", text)], Sinks::default()).expect("a header")
-    };
-    let (named, all) = (run_with(Recall::Named), run_with(Recall::All));
-    assert_eq!(named.accounts, all.accounts);
-    assert_eq!(named.summary.refused, all.summary.refused);
 }

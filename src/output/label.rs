@@ -1,5 +1,7 @@
 //! The part of a record that only its reason and type decide, spelled out beforehand.
 
+use std::sync::LazyLock;
+
 use crate::outcome::{Malformation, Reason, Rejection};
 use crate::transaction::Kind;
 
@@ -21,7 +23,13 @@ struct Label {
 pub(super) struct Labels(Vec<Label>);
 
 impl Labels {
-    pub(super) fn new() -> Self {
+    /// The labels, spelled out once.
+    pub(super) fn shared() -> &'static Self {
+        static LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
+        &LABELS
+    }
+
+    fn new() -> Self {
         let malformed = Malformation::ALL.into_iter().map(Reason::Malformed);
         let reasons = malformed.chain(Rejection::ALL.into_iter().map(Reason::Rejected));
         let labels = reasons.flat_map(|reason| {

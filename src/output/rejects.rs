@@ -66,7 +66,7 @@ pub struct RejectedRow<'a> {
 pub struct RejectsWriter<W> {
     out: W,
     chunk: Vec<u8>,
-    labels: Labels,
+    labels: &'static Labels,
     several_inputs: bool,
 }
 
@@ -79,7 +79,7 @@ impl<W: Write> RejectsWriter<W> {
             chunk.extend_from_slice(b"file,");
         }
         chunk.extend_from_slice(HEADER.as_bytes());
-        Self { out, chunk, labels: Labels::new(), several_inputs }
+        Self { out, chunk, labels: Labels::shared(), several_inputs }
     }
 
     /// Writes the record of one row.
@@ -92,7 +92,7 @@ impl<W: Write> RejectsWriter<W> {
             cell::push(&mut self.chunk, row.input);
             self.chunk.push(b',');
         }
-        push_record(&mut self.chunk, &self.labels, row);
+        push_record(&mut self.chunk, self.labels, row);
         if self.chunk.len() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
     }
 
