@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::ops::{AddAssign, SubAssign};
+use std::ops::{Add, AddAssign, SubAssign};
 use std::str::FromStr;
 
 /// Decimals of every amount and balance.
@@ -164,6 +164,9 @@ impl Balance {
     /// No money.
     pub const ZERO: Self = Self(0);
 
+    /// The least balance that can be told.
+    pub(crate) const LEAST: Self = Self(i128::MIN);
+
     /// Makes a balance of `units` of 1/10 000.
     pub const fn from_units(units: i128) -> Self {
         Self(units)
@@ -221,6 +224,15 @@ impl From<Amount> for Balance {
     #[inline]
     fn from(amount: Amount) -> Self {
         Self(i128::from(amount.units()))
+    }
+}
+
+impl Add for Balance {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
     }
 }
 

@@ -88,6 +88,8 @@ pub(super) struct Intake<'c, 's> {
     /// The refused rows of the current block, where they are reported.
     refused: Vec<Refused>,
     reporting: bool,
+    /// The references of the current block; kept for its memory.
+    references: References,
     /// The number of the current block, over all sources.
     block: u64,
     /// The number of the line that comes next, once the first block of its source has come.
@@ -97,6 +99,51 @@ pub(super) struct Intake<'c, 's> {
 
 /// Rows whose ids are decided together: one bit of a mask for each.
 const MASK_BITS: usize = 64;
+
+/// References between a fetch and the look at what it has fetched.
+const AHEAD: usize = 24;
+
+/// The rows of a block that refer to transactions.
+#[derive(Default)]
+struct References {
+    /// The places of the rows among those of the block; what stands behind the count of those found
+    /// means nothing.
+    places: Vec<u32>,
+    found: Vec<Reference>,
+}
+
+/// A row that refers to a transaction.
+struct Reference {
+    /// Its place among the rows of the block.
+    at: usize,
+    lookup: Lookup,
+}
+
+impl References {
+    /// Looks up what rows refer to.
+    fn find(&mut self, rows: &[PlainRow], registry: &mut Registry) {
+        self.places.resize(rows.len().max(self.places.len()), 0);
+        let mut count = 0;
+        for (at, row) in (0..).zip(rows) {
+            // Written for every row and kept for some: which ones nobody can guess.
+            self.places[count] = at;
+            count += usize::from(!row.kind.moves_money());
+        }
+        let places = &self.places[..count];
+        let row = |&at: &u32| (at, rows[usize::try_from(at).expect("an index")]);
+        self.found.clear();
+        self.found.extend(places.iter().enumerate().map(|(index, place)| {
+            if let Some(ahead) = places.get(index + AHEAD) {
+                registry.prefetch(row(ahead).1.tx);
+            }
+            let (at, row) = row(place);
+            Reference {
+                at: usize::try_from(at).expect("an index"),
+                lookup: registry.look_up(row.tx),
+            }
+        }));
+    }
+}
 
 type WorkerLanes<'l, 's> = Lanes<'l, ShardWorker<'s>>;
 
@@ -114,6 +161,7 @@ impl<'c, 's> Intake<'c, 's> {
             batches: Vec::new(),
             refused: Vec::new(),
             reporting,
+            references: References::default(),
             block: 0,
             line: None,
             tally: Tally::default(),
@@ -227,41 +275,52 @@ impl<'c, 's> Intake<'c, 's> {
         rows: &mut [PlainRow],
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
+        let mut references = std::mem::take(&mut self.references);
+        references.find(rows, &mut self.registry);
+        let mut references_left = &references.found[..];
+        let mut start = 0;
         for rows in rows.chunks_mut(self.config.batch_rows.clamp(1, MASK_BITS)) {
             let ids = rows.iter().map(|row| (row.kind, row.tx));
             let Decisions { duplicate, named } = self.registry.decide(ids);
-            let refers =
-                |mask, (at, row): (_, &PlainRow)| mask | u64::from(!row.kind.moves_money()) << at;
-            let referring = rows.iter().enumerate().fold(0, refers);
-            let mut lookups = [Lookup::default(); MASK_BITS];
-            for at in ones(referring) {
-                lookups[at] = self.registry.look_up(rows[at].tx);
-            }
             let shards = self.batches.len();
             for at in ones(named) {
                 let row = &mut rows[at];
                 let key = self.registry.remember(row.tx, route(row.client, shards));
                 note(row, key);
             }
-            for at in ones(referring) {
-                let row = &mut rows[at];
-                let key = self.registry.refer(lookups[at], route(row.client, shards));
-                note(row, key);
-            }
-            self.make_room(rows.len(), lanes)?;
-            if planted!(DuplicatesApplied) || duplicate == 0 {
-                self.enter_all(rows);
-                continue;
-            }
-            for (at, row) in rows.iter().enumerate() {
-                if duplicate >> at & 1 == 0 {
-                    self.enter_all(std::slice::from_ref(row));
-                } else {
-                    self.refuse_duplicate(row);
+            let end = start + rows.len();
+            while let [Reference { at, lookup }, rest @ ..] = references_left
+                && *at < end
+            {
+                if let Some(ahead) = rest.get(AHEAD) {
+                    self.registry.prefetch_refer(ahead.lookup);
                 }
+                let row = &mut rows[at - start];
+                let key = self.registry.refer(*lookup, route(row.client, shards));
+                note(row, key);
+                references_left = rest;
+            }
+            start = end;
+            self.make_room(rows.len(), lanes)?;
+            self.enter_decided(rows, duplicate);
+        }
+        self.references = references;
+        Ok(())
+    }
+
+    /// Puts all rows but duplicates, which the mask tells, into the batches of their workers.
+    #[inline]
+    fn enter_decided(&mut self, rows: &[PlainRow], duplicate: u64) {
+        if planted!(DuplicatesApplied) || duplicate == 0 {
+            return self.enter_all(rows);
+        }
+        for (at, row) in rows.iter().enumerate() {
+            if duplicate >> at & 1 == 0 {
+                self.enter_all(std::slice::from_ref(row));
+            } else {
+                self.refuse_duplicate(row);
             }
         }
-        Ok(())
     }
 
     #[cold]

@@ -65,7 +65,6 @@ impl Registry {
     /// Where ids are unique per client, the shards decide.
     #[inline]
     pub fn decide(&mut self, rows: impl Iterator<Item = (Kind, u64)> + Clone) -> Decisions {
-        let rows = rows.map(|(kind, tx)| (kind.moves_money(), tx));
         let mut decisions = match self.space {
             TxIdSpace::Global => self.ids.decide_all(rows.clone()),
             TxIdSpace::PerClient if planted!(PerClientIdsGlobal) => {
@@ -80,10 +79,10 @@ impl Registry {
     }
 
     /// Finds out what is to be remembered where there are no places for it.
-    fn name_by_id(&self, decisions: &mut Decisions, rows: impl Iterator<Item = (bool, u64)>) {
-        for (at, (decides, tx)) in rows.enumerate() {
+    fn name_by_id(&self, decisions: &mut Decisions, rows: impl Iterator<Item = (Kind, u64)>) {
+        for (at, (kind, tx)) in rows.enumerate() {
             // An id is named whichever client names it.
-            let is_named = decides && (self.remembers_all || self.ids.is_named(tx));
+            let is_named = kind.moves_money() && (self.remembers_all || self.ids.is_named(tx));
             decisions.named |= u64::from(is_named) << at;
         }
         decisions.named &= !decisions.duplicate;
@@ -111,8 +110,16 @@ impl Registry {
         (place.into(), Marks::REMEMBER.and(Marks::PLACED))
     }
 
+    /// Fetches what [`Registry::look_up`] will read for a transaction.
+    #[inline]
+    pub fn prefetch(&self, tx: u64) {
+        if self.knows_places {
+            self.ids.prefetch_number(tx);
+        }
+    }
+
     /// Looks up the transaction that a dispute, resolve or chargeback refers to, for
-    /// [`Registry::refer`], and fetches what that needs.
+    /// [`Registry::refer`].
     ///
     /// In two steps, so that the steps of several rows overlap while memory is waited for.
     #[inline]
@@ -122,10 +129,15 @@ impl Registry {
         }
         let number = self.ids.number(tx);
         self.unnamed += u64::from(number.is_none());
-        if let Some(spot) = number.and_then(|number| self.spots.get(number)) {
+        Lookup(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(NOWHERE))
+    }
+
+    /// Fetches what [`Registry::refer`] will read.
+    #[inline]
+    pub fn prefetch_refer(&self, Lookup(key): Lookup) {
+        if let Some(spot) = usize::try_from(key).ok().and_then(|number| self.spots.get(number)) {
             prefetch(spot);
         }
-        Lookup(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(NOWHERE))
     }
 
     /// Tells how `shard` finds the transaction that was looked up.

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::accounts::{Accounts, Slot};
 use super::invariant::Totals;
 use super::sorted::SortedAccounts;
-use super::transactions::{Remembered, State, Transactions};
+use super::transactions::{Found, Remembered, State, Transactions};
 use crate::account::Account;
 use crate::amount::{Amount, Balance};
 use crate::outcome::Rejection;
@@ -93,6 +93,9 @@ pub struct Shard {
     referring: Vec<usize>,
     /// The ids decided so far, where they are unique per client only.
     decided: HashSet<(u64, u64), RandomState>,
+    /// What a deposit and what a withdrawal must leave available at least. It stands in memory so
+    /// that which of the two is no branch.
+    least: [Balance; 2],
     /// The sums of what deposits and what withdrawals have moved.
     moved: [Balance; 2],
     /// The sums of what disputes have held, and of what resolves and chargebacks have settled.
@@ -119,6 +122,7 @@ impl Shard {
             transactions: Transactions::default(),
             referring: Vec::new(),
             decided: HashSet::default(),
+            least: [Balance::LEAST, Balance::ZERO],
             moved: [Balance::ZERO; 2],
             disputed: Balance::ZERO,
             resolved: Balance::ZERO,
@@ -141,16 +145,19 @@ impl Shard {
     /// With 2³¹ accounts or more.
     #[inline]
     pub fn find(&mut self, posting: &Posting) -> Slot {
-        let moves_money = posting.kind.moves_money();
         // Most have an account: that is asked first, since nobody can guess what moves money.
-        let mut slot = self.accounts.find(posting.client);
-        if slot.is_none() && (planted!(DisputeOpensAccount) || moves_money) {
-            slot = Some(self.accounts.open(posting.client));
-        }
+        let slot = self.accounts.find(posting.client).or_else(|| self.open(posting));
         if let Some(slot) = slot {
             self.accounts.prefetch(slot);
         }
         slot
+    }
+
+    /// Opens the account of a posting's client, if the posting moves money.
+    #[cold]
+    fn open(&mut self, posting: &Posting) -> Slot {
+        let opens = planted!(DisputeOpensAccount) || posting.kind.moves_money();
+        opens.then(|| self.accounts.open(posting.client))
     }
 
     /// Finds the accounts of many rows, in their order, as [`Shard::find`] finds one, and fetches
@@ -262,21 +269,27 @@ impl Shard {
         {
             return Err(Rejection::AccountLocked);
         }
-        if withdraws & !self.accounts.covers(slot, amount) {
+        let available = self.accounts.available(slot) + Balance::signed(amount, withdraws);
+        let least = match self.least[usize::from(withdraws)] {
+            _ if planted!(WithdrawalOfAllRefused) && withdraws => Balance::from_units(1),
+            _ if planted!(WithdrawalOfOneMore) && withdraws => Balance::from_units(-1),
+            least => least,
+        };
+        if available < least {
             if planted!(RefusedFreesId) {
                 self.decided.remove(&(posting.client, posting.key));
             }
             return Err(Rejection::InsufficientFunds);
         }
         // Decided.
-        self.accounts.add(slot, Balance::signed(amount, withdraws));
+        self.accounts.set_available(slot, available);
         if !(planted!(WithdrawalUncounted) && withdraws) {
             self.moved[usize::from(withdraws)] += amount;
         }
         if posting.marks.has(Marks::REMEMBER) {
             let is_withdrawal = !planted!(WithdrawalsDisputable) && withdraws;
             let state = if is_withdrawal { State::Withdrawn } else { State::Deposited };
-            self.remember(posting, Remembered { amount, state });
+            self.remember(slot, posting, Remembered { amount, state });
         }
         Ok(())
     }
@@ -284,7 +297,7 @@ impl Shard {
     fn dispute(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
         let rules = self.rules;
         let (slot, mut account, tx) = self.refer(slot, posting)?;
-        match tx.state {
+        match *tx.state {
             State::Withdrawn => return Err(Rejection::NotDisputable),
             State::ChargedBack => return Err(Rejection::ChargedBack),
             State::Disputed => return Err(Rejection::AlreadyDisputed),
@@ -299,7 +312,7 @@ impl Shard {
         }
         // Decided.
         account.hold(tx.amount);
-        tx.state = State::Disputed;
+        *tx.state = State::Disputed;
         let amount = tx.amount;
         self.accounts.put(slot, &account);
         self.disputed += amount;
@@ -308,10 +321,10 @@ impl Shard {
 
     fn resolve(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
         let (slot, mut account, tx) = self.refer(slot, posting)?;
-        check_disputed(tx.state)?;
+        check_disputed(*tx.state)?;
         // Decided.
         account.release(tx.amount);
-        tx.state = State::Resolved;
+        *tx.state = State::Resolved;
         let amount = tx.amount;
         self.accounts.put(slot, &account);
         self.resolved += amount;
@@ -320,10 +333,10 @@ impl Shard {
 
     fn charge_back(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
         let (slot, mut account, tx) = self.refer(slot, posting)?;
-        check_disputed(tx.state)?;
+        check_disputed(*tx.state)?;
         // Decided.
         account.charge_back(tx.amount);
-        tx.state =
+        *tx.state =
             if planted!(DisputeAfterChargeback) { State::Resolved } else { State::ChargedBack };
         let amount = tx.amount;
         self.accounts.put(slot, &account);
@@ -340,7 +353,7 @@ impl Shard {
         &mut self,
         slot: Slot,
         posting: &Posting,
-    ) -> Result<(NonZeroU32, Account, &mut Remembered), Rejection> {
+    ) -> Result<(NonZeroU32, Account, Found<'_>), Rejection> {
         check_terminated(posting.marks)?;
         let slot = slot.ok_or(Rejection::UnknownTx)?;
         let account = self.accounts.account(slot);
@@ -350,7 +363,7 @@ impl Shard {
             return Err(Rejection::AccountLocked);
         }
         let transaction = if posting.marks.has(Marks::PLACED) {
-            self.transactions.at(posting.key, posting.client)
+            self.transactions.at(posting.key, slot)
         } else {
             self.transactions.by_id(posting.key, posting.client)
         };
@@ -358,9 +371,10 @@ impl Shard {
     }
 
     /// Remembers a deposit or withdrawal, since a later row may refer to it.
-    fn remember(&mut self, posting: &Posting, transaction: Remembered) {
+    #[inline]
+    fn remember(&mut self, slot: NonZeroU32, posting: &Posting, transaction: Remembered) {
         if posting.marks.has(Marks::PLACED) {
-            self.transactions.place(posting.key, posting.client, transaction);
+            self.transactions.place(posting.key, slot, transaction);
         } else {
             self.transactions.insert(posting.key, posting.client, transaction);
         }

@@ -20,6 +20,9 @@ use directory::Directory;
 use entry::Entry;
 use page::{PAGE_IDS, Page, Ranking, WORD_IDS};
 
+use crate::prefetch::prefetch;
+use crate::transaction::Kind;
+
 /// Decided ids and named ids.
 #[derive(Debug)]
 pub struct TxIds {
@@ -134,21 +137,21 @@ impl TxIds {
         Decision::of(self.set(tx, Entry::DECIDED))
     }
 
-    /// Decides the ids of some rows in turn, those that decide one; the others do nothing. At most
-    /// 64 rows.
+    /// Decides the ids of at most 64 rows in turn, those that move money; the others do nothing.
     ///
     /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as
     /// nobody can guess it. For scattered ids, what all of them need is fetched first.
     #[inline]
-    pub fn decide_all(&mut self, rows: impl Iterator<Item = (bool, u64)> + Clone) -> Decisions {
+    pub fn decide_all(&mut self, rows: impl Iterator<Item = (Kind, u64)> + Clone) -> Decisions {
         if self.is_scattered {
             self.prefetch(rows.clone().map(|(_, tx)| tx));
         }
         let mut decisions = Decisions::default();
         let mut word = OpenWord::NONE;
         let mut turns = 0;
-        for (at, (decides, tx)) in rows.enumerate() {
-            if decides && word.number != tx / WORD_IDS {
+        for (at, (kind, tx)) in rows.enumerate() {
+            let decides = kind.money_mask();
+            if decides & (word.number ^ tx / WORD_IDS) != 0 {
                 if planted!(WordForgotten) {
                     word = OpenWord::NONE;
                 }
@@ -164,7 +167,7 @@ impl TxIds {
                     }
                 }
             }
-            let (place, decides) = (tx % WORD_IDS, u64::from(decides));
+            let (place, decides) = (tx % WORD_IDS, decides & 1);
             decisions.duplicate |= (word.decided >> place & decides) << at;
             decisions.named |= (word.named >> place & decides) << at;
             if planted!(LastOfPageForgotten) && tx % PAGE_IDS == PAGE_IDS - 1 {
@@ -227,6 +230,22 @@ impl TxIds {
         bits & Entry::NAMED != 0
     }
 
+    /// Fetches what [`TxIds::number`] will read for an id.
+    #[inline]
+    pub fn prefetch_number(&self, tx: u64) {
+        let number = tx / PAGE_IDS;
+        match self.directory.near(number).map(Entry::page) {
+            Some(Some(index)) => {
+                prefetch(&self.pages[index].named);
+                if let Some(ranking) = self.rankings.get(index) {
+                    prefetch(ranking);
+                }
+            }
+            Some(None) => {}
+            None => self.directory.prefetch(number),
+        }
+    }
+
     /// Gives the number of a named id, always the same, densely from 0;
     /// `None` for an id that was not named.
     pub fn number(&mut self, tx: u64) -> Option<usize> {
@@ -254,7 +273,7 @@ impl TxIds {
             }
         };
         let page = &self.pages[index];
-        if page.bits(place) & Entry::NAMED == 0 {
+        if !page.is_named(place) {
             return None;
         }
         // The id may have been asked for before it had a page.

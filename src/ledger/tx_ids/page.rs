@@ -38,6 +38,13 @@ impl Page {
         decided | named
     }
 
+    /// Tells whether the id at `place` is named, without a look at what is decided.
+    #[inline]
+    pub(super) fn is_named(&self, place: u64) -> bool {
+        let (word, mask) = Self::locate(place);
+        self.named[word] & mask != 0
+    }
+
     /// Sets `bit` of the id at `place`; gives the id's bits before.
     #[inline]
     pub(super) fn set(&mut self, place: u64, bit: u64) -> u64 {

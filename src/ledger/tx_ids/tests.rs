@@ -86,7 +86,7 @@ proptest! {
     #[cfg_attr(miri, ignore = "minutes; the scattered ids below take the same way")]
     fn rows_decided_together_are_decided_as_one_by_one(
         named in prop::collection::vec(id(), 0..40),
-        rows in prop::collection::vec((any::<bool>(), id()), 0..300),
+        rows in prop::collection::vec((prop::sample::select(&Kind::ALL), id()), 0..300),
     ) {
         let (mut together, mut singly) = (TxIds::default(), TxIds::default());
         for &tx in &named {
@@ -95,7 +95,7 @@ proptest! {
         }
         for rows in rows.chunks(64) {
             let mut expected = Decisions::default();
-            for (at, &(_, tx)) in rows.iter().enumerate().filter(|(_, row)| row.0) {
+            for (at, &(_, tx)) in rows.iter().enumerate().filter(|(_, row)| row.0.moves_money()) {
                 let Decision { is_first, is_named } = singly.decide(tx);
                 expected.duplicate |= u64::from(!is_first) << at;
                 expected.named |= u64::from(is_first & is_named) << at;
@@ -115,10 +115,12 @@ fn scattered_ids_agree_with_a_plain_set_and_keep_their_numbers_while_it_grows() 
     ids.name_all(&named.iter().copied().collect::<Vec<_>>());
     let mut decided = BTreeSet::new();
     let mut numbers = BTreeMap::new();
-    let rows: Vec<_> = (0..ROWS).map(|row| (row % 3 != 0, id(row))).collect();
+    let rows: Vec<_> = (0..ROWS)
+        .map(|row| (if row % 3 == 0 { Kind::Dispute } else { Kind::Deposit }, id(row)))
+        .collect();
     for rows in rows.chunks(64) {
         let mut expected = Decisions::default();
-        for (at, &(_, tx)) in rows.iter().enumerate().filter(|(_, row)| row.0) {
+        for (at, &(_, tx)) in rows.iter().enumerate().filter(|(_, row)| row.0.moves_money()) {
             let is_first = decided.insert(tx);
             expected.duplicate |= u64::from(!is_first) << at;
             expected.named |= u64::from(is_first && named.contains(&tx)) << at;
