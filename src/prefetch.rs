@@ -16,3 +16,18 @@ pub(crate) fn prefetch<T>(value: &T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
 }
+
+/// Fetches the line of cache that stands so many bytes behind the start of `bytes`, whether or not
+/// it is theirs.
+#[inline]
+pub(crate) fn prefetch_behind(bytes: &[u8], behind: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let address = bytes.as_ptr().wrapping_add(behind);
+        // SAFETY: a prefetch may be given any address, and reads and changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, behind);
+}

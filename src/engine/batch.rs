@@ -1,57 +1,32 @@
-//! What travels from the reader to a worker: entries of fixed size, in batches.
+//! What travels from the reader to a worker: rows of fixed size, in batches.
 
 use std::hash::Hasher;
 
-use crate::amount::Amount;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
-use crate::parser::PlainRow;
-use crate::transaction::{Kind, Transaction};
+use crate::parser::{PlainRow, PlainRows};
+use crate::transaction::Transaction;
 
-/// A row on its way to its shard, with its place in the block it came from.
-///
-/// It is the row as the parser left it, so that most rows are copied as they are. Its note holds
-/// the marks, its id the key of the posting.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry(PlainRow);
-
-impl Entry {
+/// What a row is on its way to its shard: as the parser left it, so that whole blocks of rows travel
+/// as they are. Its note holds the marks, its id the key of the posting.
+impl PlainRow {
     #[inline]
-    pub(super) fn of(row: PlainRow) -> Self {
-        Self(row)
-    }
-
-    /// Where its row starts in its block, in bytes.
-    #[inline]
-    pub(super) fn offset(&self) -> u32 {
-        self.0.offset
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        self.0.kind
-    }
-
-    pub(super) fn amount(&self) -> Option<Amount> {
-        self.0.amount
+    pub(super) fn posting(&self) -> Posting {
+        let &Self { client, tx, amount, kind, note, .. } = self;
+        Posting { kind, client, amount, key: tx, marks: Marks::of_bits(note) }
     }
 
     /// What the row means, unless its id has made room for a place.
-    pub(super) fn transaction(&self) -> Option<Transaction> {
-        let is_placed = Marks::of_bits(self.0.note).has(Marks::PLACED);
-        (!is_placed).then(|| self.0.transaction())
-    }
-
-    #[inline]
-    pub(super) fn posting(&self) -> Posting {
-        let PlainRow { client, tx, amount, kind, note, .. } = self.0;
-        Posting { kind, client, amount, key: tx, marks: Marks::of_bits(note) }
+    pub(super) fn unplaced(&self) -> Option<Transaction> {
+        let is_placed = Marks::of_bits(self.note).has(Marks::PLACED);
+        (!is_placed).then(|| self.transaction())
     }
 }
 
-/// Entries for one worker, all of them from one block where outcomes are reported.
+/// Rows for one worker, all of them from one block where outcomes are reported.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) entries: Vec<Entry>,
+    pub(super) rows: PlainRows,
     /// The number of the block, from 0.
     pub(super) block: u64,
     /// No further batch of the block goes to this worker.

@@ -92,7 +92,8 @@ pub struct Config {
     /// One reads, parses and decides ids itself. Several parse ahead, and one more thread takes
     /// their rows in input order.
     pub readers: Option<NonZeroUsize>,
-    /// Rows in a batch, at least 1.
+    /// Rows in a batch, at least 1. A single worker takes the rows of a whole block as one batch,
+    /// unless they are less than half of this.
     pub batch_rows: usize,
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
     /// rejected rows are reported.
@@ -119,7 +120,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Rows in a batch, unless set: 64 KiB of entries.
+    /// Rows in a batch, unless set: 64 KiB of them.
     pub const BATCH_ROWS: usize = 2048;
     /// Most threads that parse, unless set: eight parse what only the strict path can read about as
     /// fast as one thread decides ids.

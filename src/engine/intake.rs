@@ -1,7 +1,9 @@
-//! The reader's side: rows in, ids decided in input order, entries out to the workers. The reader
+//! The reader's side: rows in, ids decided in input order, rows out to the workers. The reader
 //! parses the rows itself, or takes those that its helpers have parsed.
 
-use super::batch::{Batch, Entry, Refused, route, route_among};
+use std::ops::Range;
+
+use super::batch::{Batch, Refused, route, route_among};
 use super::config::Config;
 use super::count;
 use super::error::RunError;
@@ -11,7 +13,7 @@ use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Decisions, Lookup, Marks, Registry, Totals};
 use crate::outcome::{Reason, Rejection};
-use crate::parser::PlainRow;
+use crate::parser::{PlainRow, PlainRows};
 use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
 use crate::summary::{ByKind, ControlTotals, Counts};
 use crate::transaction::{Kind, Transaction};
@@ -270,42 +272,85 @@ impl<'c, 's> Intake<'c, 's> {
     }
 
     /// Decides the ids of well-formed rows and puts the rows into the batches of their workers.
-    fn enter(
-        &mut self,
-        rows: &mut [PlainRow],
-        lanes: &mut WorkerLanes<'_, 's>,
-    ) -> Result<(), Halt> {
+    fn enter(&mut self, rows: &mut PlainRows, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         let mut references = std::mem::take(&mut self.references);
         references.find(rows, &mut self.registry);
         let mut references_left = &references.found[..];
-        let mut start = 0;
-        for rows in rows.chunks_mut(self.config.batch_rows.clamp(1, MASK_BITS)) {
-            let ids = rows.iter().map(|row| (row.kind, row.tx));
+        let shards = self.batches.len();
+        // A worker that takes all rows takes them as they are, unless they are few.
+        let travel_whole = shards == 1 && rows.len() >= self.config.batch_rows / 2;
+        let (mut start, mut kept) = (0, 0);
+        while start < rows.len() {
+            let end = rows.len().min(start + self.config.batch_rows.clamp(1, MASK_BITS));
+            let few = &mut rows[start..end];
+            let ids = few.iter().map(|row| (row.kind, row.tx));
             let Decisions { duplicate, named } = self.registry.decide(ids);
-            let shards = self.batches.len();
             for at in ones(named) {
-                let row = &mut rows[at];
+                let row = &mut few[at];
                 let key = self.registry.remember(row.tx, route(row.client, shards));
                 note(row, key);
             }
-            let end = start + rows.len();
             while let [Reference { at, lookup }, rest @ ..] = references_left
                 && *at < end
             {
                 if let Some(ahead) = rest.get(AHEAD) {
                     self.registry.prefetch_refer(ahead.lookup);
                 }
-                let row = &mut rows[at - start];
+                let row = &mut few[at - start];
                 let key = self.registry.refer(*lookup, route(row.client, shards));
                 note(row, key);
                 references_left = rest;
             }
+            if travel_whole {
+                kept = self.keep_decided(rows, start..end, kept, duplicate);
+            } else {
+                self.make_room(few.len(), lanes)?;
+                self.enter_decided(few, duplicate);
+            }
             start = end;
-            self.make_room(rows.len(), lanes)?;
-            self.enter_decided(rows, duplicate);
         }
         self.references = references;
+        if travel_whole {
+            rows.truncate(kept);
+            if !self.batches[0].rows.is_empty() {
+                self.flush(0, lanes)?;
+            }
+            std::mem::swap(&mut self.batches[0].rows, rows);
+            if !self.reporting {
+                self.flush(0, lanes)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Moves all rows of a range but duplicates, which the mask tells, to `kept`; gives the place
+    /// behind them.
+    #[inline]
+    fn keep_decided(
+        &mut self,
+        rows: &mut [PlainRow],
+        range: Range<usize>,
+        kept: usize,
+        duplicate: u64,
+    ) -> usize {
+        if planted!(DuplicatesApplied) || duplicate == 0 {
+            let behind = kept + range.len();
+            if kept < range.start {
+                rows.copy_within(range, kept);
+            }
+            return behind;
+        }
+        let mut kept = kept;
+        for (place, at) in range.enumerate() {
+            if duplicate >> place & 1 == 0 {
+                rows[kept] = rows[at];
+                kept += 1;
+            } else {
+                let row = rows[at];
+                self.refuse_duplicate(&row);
+            }
+        }
+        kept
     }
 
     /// Puts all rows but duplicates, which the mask tells, into the batches of their workers.
@@ -334,13 +379,13 @@ impl<'c, 's> Intake<'c, 's> {
     #[inline]
     fn enter_all(&mut self, rows: &[PlainRow]) {
         if let [batch] = &mut self.batches[..] {
-            batch.entries.extend(rows.iter().copied().map(Entry::of));
+            batch.rows.extend_from_slice(rows);
             return;
         }
         let shards = self.batches.len();
         for row in rows {
             let owner = if planted!(RoutedById) { row.tx } else { row.client };
-            self.batches[route_among(owner, shards)].entries.push(Entry::of(*row));
+            self.batches[route_among(owner, shards)].rows.push(*row);
         }
     }
 
@@ -348,7 +393,7 @@ impl<'c, 's> Intake<'c, 's> {
     #[inline]
     fn make_room(&mut self, rows: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         for lane in 0..self.batches.len() {
-            if self.batches[lane].entries.len() + rows > self.config.batch_rows {
+            if self.batches[lane].rows.len() + rows > self.config.batch_rows {
                 self.flush(lane, lanes)?;
             }
         }

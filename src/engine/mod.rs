@@ -1,7 +1,7 @@
 //! The engine: opens the inputs, finds out what must be remembered, runs the pipeline, and closes
 //! the books.
 //!
-//! Here, and only here, syntax meets rules: the reader turns rows into entries for the workers'
+//! Here, and only here, syntax meets rules: the reader turns rows into postings for the workers'
 //! shards. A run either returns accounts that satisfy every invariant, or an error.
 
 mod batch;

@@ -8,7 +8,7 @@ use super::count;
 use crate::input::{Blocks, InputError, RowBlock, Source};
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
-use crate::parser::{Block, Next, PlainRow, Row, Rows, first_line, is_blank};
+use crate::parser::{Block, PlainRow, PlainRows, Row, Rows, first_line, is_blank};
 use crate::pipeline::Supply;
 use crate::transaction::{Kind, Transaction};
 
@@ -21,7 +21,7 @@ pub(super) struct Parsed<'s> {
     /// How much of the input the block stands for, in bytes.
     pub(super) taken_bytes: u64,
     /// The transactions in order, their marks noted as far as they depend on nothing else.
-    pub(super) rows: Vec<PlainRow>,
+    pub(super) rows: PlainRows,
     /// The rows that are none, by their places in the block in bytes.
     pub(super) malformed: Vec<(u32, Malformation)>,
     /// How many lines there are, the blank ones among them.
@@ -92,16 +92,15 @@ impl Parsed<'_> {
         self.amounts_ignored = 0;
         let layout = &sources[self.source].layout;
         let mut rows = Rows::new(Block { bytes, offset_bytes, line: 1 }, layout);
-        while let Some(next) = rows.next_run() {
-            match next {
-                Next::Plain(run) => self.rows.extend_from_slice(run),
-                Next::Odd(Ok(row)) => {
+        while let Some(odd) = rows.read_into(&mut self.rows) {
+            match odd {
+                Ok(row) => {
                     let Transaction { client, tx, .. } = row.transaction;
                     let is_left_out = config.left_out.has(client, tx);
                     self.amounts_ignored += u64::from(row.amount_ignored && !is_left_out);
                     self.rows.push(plain_row(row, refused_row, offset_bytes));
                 }
-                Next::Odd(Err(error)) => {
+                Err(error) => {
                     self.malformed.push((place(error.offset_bytes, offset_bytes), error.kind));
                 }
             }

@@ -1,22 +1,23 @@
-//! The worker: applies the entries of its batches to its shard and counts the outcomes.
+//! The worker: applies the rows of its batches to its shard and counts the outcomes.
 
 use std::marker::PhantomData;
 
-use super::batch::{Batch, Entry, Refused};
+use super::batch::{Batch, Refused};
 use super::merge::Notice;
 use crate::ledger::{Closed, Shard, Slot};
 use crate::outcome::{Reason, Rejection};
+use crate::parser::PlainRow;
 use crate::pipeline::{Outbox, Stopped, Worker};
 use crate::summary::{ByKind, Counts};
 
-/// Entries that are looked up together: what they need is still in the first cache when they are
+/// Rows that are looked up together: what they need is still in the first cache when they are
 /// applied.
 const CHUNK: usize = 128;
 
 /// Owns one shard.
 pub(super) struct ShardWorker<'s> {
     shard: Shard,
-    /// The accounts of the entries that were looked up together last.
+    /// The accounts of the rows that were looked up together last.
     slots: Vec<Slot>,
     applied: u64,
     counts: Counts,
@@ -57,14 +58,14 @@ impl ShardWorker<'_> {
 
     /// Counts a row that the rules refuse, and keeps it where such rows are reported.
     #[cold]
-    fn refuse(&mut self, entry: &Entry, rejection: Rejection) {
+    fn refuse(&mut self, row: &PlainRow, rejection: Rejection) {
         let reason = Reason::Rejected(rejection);
         let is_miscounted = planted!(CountedAsUnknown) && rejection == Rejection::AlreadyDisputed;
         let unknown = Reason::Rejected(Rejection::UnknownTx);
         self.counts.add(if is_miscounted { unknown } else { reason });
-        self.rejected.add(entry.kind(), entry.amount());
+        self.rejected.add(row.kind, row.amount);
         if self.reporting {
-            let (offset, transaction) = (entry.offset(), entry.transaction());
+            let (offset, transaction) = (row.offset, row.unplaced());
             self.refused.push(Refused { offset, reason, transaction });
         }
     }
@@ -82,22 +83,22 @@ impl<'s> Worker for ShardWorker<'s> {
     ) -> Result<(), Stopped> {
         #[cfg(test)]
         self.fuse.iter_mut().for_each(super::panics::Fuse::burn);
-        if planted!(RowsSwapped) && batch.entries.len() > 1 {
-            batch.entries.swap(0, 1);
+        if planted!(RowsSwapped) && batch.rows.len() > 1 {
+            batch.rows.swap(0, 1);
         }
         let mut slots = std::mem::take(&mut self.slots);
-        for entries in batch.entries.chunks(CHUNK) {
+        for rows in batch.rows.chunks(CHUNK) {
             // All look-ups first: none waits for another, and what they find is at hand afterwards.
-            self.shard.find_all(entries, Entry::posting, &mut slots);
-            for (entry, &slot) in entries.iter().zip(&slots) {
-                match self.shard.apply_at(slot, &entry.posting()) {
+            self.shard.find_all(rows, PlainRow::posting, &mut slots);
+            for (row, &slot) in rows.iter().zip(&slots) {
+                match self.shard.apply_at(slot, &row.posting()) {
                     Ok(()) => self.applied += 1,
-                    Err(rejection) => self.refuse(entry, rejection),
+                    Err(rejection) => self.refuse(row, rejection),
                 }
             }
         }
         self.slots = slots;
-        batch.entries.clear();
+        batch.rows.clear();
         if self.reporting && batch.ends_block {
             let refused = std::mem::take(&mut self.refused);
             outbox.put(Notice::Refused { block: batch.block, refused })?;

@@ -12,7 +12,7 @@
 use super::digits::{WINDOW, Window, value_of_eight};
 use super::layout::IdLimits;
 use crate::amount::{Amount, UNITS_PER_WHOLE};
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_behind;
 use crate::transaction::{Kind, Transaction};
 
 /// A row that the fast path has understood.
@@ -32,7 +32,7 @@ const _: () = assert!(size_of::<PlainRow>() == 32);
 
 impl PlainRow {
     /// What stands where no row has been read yet.
-    const NONE: Self =
+    pub(super) const NONE: Self =
         Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute, note: 0 };
 
     /// Where the row starts in its block, in bytes.
@@ -49,7 +49,7 @@ impl PlainRow {
 }
 
 /// Rows that are read in one go.
-const RUN_ROWS: usize = 64;
+pub(super) const RUN_ROWS: usize = 64;
 
 /// Bytes that must follow the start of a row: the window, and the words that are loaded at its end.
 const REACH: usize = WINDOW + 16;
@@ -57,70 +57,44 @@ const REACH: usize = WINDOW + 16;
 /// How far ahead of a row the input is fetched, in bytes.
 const AHEAD: usize = 1024;
 
-/// A run of plain rows, read in one go.
-#[derive(Clone, Debug)]
-pub(super) struct Run {
-    rows: [PlainRow; RUN_ROWS],
-    count: usize,
-}
-
-impl Run {
-    pub(super) const fn new() -> Self {
-        Self { rows: [PlainRow::NONE; RUN_ROWS], count: 0 }
+/// Reads plain rows from `at` on until the slots are full or a row is not plain; gives the number
+/// of rows and the place of the next.
+///
+/// `others` tells which bytes of a window are no digits, `values` what four words of digits are
+/// worth: the two things that depend on the machine.
+#[inline(always)]
+pub(super) fn read(
+    slots: &mut [PlainRow; RUN_ROWS],
+    bytes: &[u8],
+    mut at: usize,
+    limits: Option<IdLimits>,
+    others: impl Fn(&Window) -> u64,
+    values: impl Fn([u64; 4]) -> [u32; 4],
+) -> (usize, usize) {
+    let mut count = 0;
+    for slot in slots {
+        let Some(reach) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
+            break;
+        };
+        let Some((row, length)) = read_row(reach, limits, &others, &values) else {
+            break;
+        };
+        prefetch_behind(bytes, at.wrapping_add(AHEAD));
+        *slot = PlainRow { offset: offset(at), ..row };
+        count += 1;
+        at += index(length);
     }
-
-    /// The rows, in order.
-    pub(super) fn rows(&self) -> &[PlainRow] {
-        &self.rows[..self.count]
+    if planted!(FullRunLosesLast) && count == RUN_ROWS {
+        count -= 1;
     }
-
-    /// The rows, in order, for whoever takes them.
-    pub(super) fn rows_mut(&mut self) -> &mut [PlainRow] {
-        &mut self.rows[..self.count]
-    }
-
-    /// Reads plain rows from `at` on until the run is full or a row is not plain; gives the place
-    /// of the next row.
-    ///
-    /// `others` tells which bytes of a window are no digits, `values` what four words of digits
-    /// are worth: the two things that depend on the machine.
-    #[inline(always)]
-    pub(super) fn read(
-        &mut self,
-        bytes: &[u8],
-        mut at: usize,
-        limits: IdLimits,
-        others: impl Fn(&Window) -> u64,
-        values: impl Fn([u64; 4]) -> [u32; 4],
-    ) -> usize {
-        let mut count = 0;
-        for slot in &mut self.rows {
-            let Some(reach) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
-                break;
-            };
-            let Some((row, length)) = read_row(reach, limits, &others, &values) else {
-                break;
-            };
-            if let Some(ahead) = bytes.get(at.wrapping_add(AHEAD)) {
-                prefetch(ahead);
-            }
-            *slot = PlainRow { offset: offset(at), ..row };
-            count += 1;
-            at += index(length);
-        }
-        if planted!(FullRunLosesLast) && count == RUN_ROWS {
-            count -= 1;
-        }
-        self.count = count;
-        at
-    }
+    (count, at)
 }
 
 /// Reads the row at the start of `bytes`, if it is plain, and tells its length with its line end.
 #[inline(always)]
 pub(super) fn read_one(
     bytes: &[u8],
-    limits: IdLimits,
+    limits: Option<IdLimits>,
     others: impl Fn(&Window) -> u64,
     values: impl Fn([u64; 4]) -> [u32; 4],
 ) -> Option<(Transaction, usize)> {
@@ -139,7 +113,7 @@ const fn offset(at: usize) -> u32 {
 #[inline(always)]
 fn read_row(
     reach: &[u8; REACH],
-    limits: IdLimits,
+    limits: Option<IdLimits>,
     others: impl Fn(&Window) -> u64,
     values: impl Fn([u64; 4]) -> [u32; 4],
 ) -> Option<(PlainRow, u32)> {
@@ -156,10 +130,13 @@ fn read_row(
     } else {
         read_reference_row(reach, kind, ids, ends, values)?
     };
-    let is_beyond = (row.client > limits.max_client) | (row.tx > limits.max_tx);
-    let is_beyond =
-        is_beyond & !(planted!(MaxTxExceeded) & (row.tx.wrapping_sub(limits.max_tx) == 1));
-    (!is_beyond).then_some((row, length))
+    if let Some(limits) = limits {
+        let is_beyond = (row.client > limits.max_client) | (row.tx > limits.max_tx);
+        let is_beyond =
+            is_beyond & !(planted!(MaxTxExceeded) & (row.tx.wrapping_sub(limits.max_tx) == 1));
+        return (!is_beyond).then_some((row, length));
+    }
+    Some((row, length))
 }
 
 /// Reads the rest of a deposit or withdrawal: a comma and an amount of digits, or of digits, a
@@ -416,7 +393,7 @@ mod tests {
 
     fn read_text(text: &str) -> Option<(Transaction, usize)> {
         let padded = format!("{text:<REACH$}");
-        read_one(padded.as_bytes(), IdLimits::default(), others_portably, values_portably)
+        read_one(padded.as_bytes(), None, others_portably, values_portably)
     }
 
     #[test]

@@ -112,6 +112,12 @@ impl Layout {
         self.limits
     }
 
+    /// Tells how large ids may be, where there are ids that are too large.
+    #[inline]
+    pub(super) fn id_bounds(&self) -> Option<IdLimits> {
+        Some(self.limits).filter(|limits| *limits != IdLimits::default())
+    }
+
     /// How many columns the header names.
     pub(super) fn width(&self) -> usize {
         self.names.len()

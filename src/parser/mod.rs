@@ -10,6 +10,7 @@ mod error;
 mod fast;
 mod fields;
 mod layout;
+mod plain;
 mod strict;
 mod vector;
 
@@ -18,13 +19,13 @@ pub use layout::{ExtraColumns, HeaderError, IdLimits, Layout};
 pub use strict::Legible;
 
 pub(crate) use fast::PlainRow;
+pub(crate) use plain::PlainRows;
 
 use memchr::memchr;
 
 use crate::outcome::Malformation;
 use crate::transaction::Transaction;
 
-use fast::Run;
 use vector::Vectors;
 
 /// The longest row in bytes, its line end not counted; a longer one is malformed.
@@ -88,7 +89,7 @@ pub struct Rows<'b, 'l> {
     /// The fast path, where it may be taken.
     vectors: Option<Vectors>,
     /// What the fast path has read.
-    run: Run,
+    run: PlainRows,
     /// How many rows of the run have been given out.
     given: usize,
     /// Where the next row to read starts in the block, in bytes.
@@ -96,14 +97,6 @@ pub struct Rows<'b, 'l> {
     /// The number of the next line to give out.
     line: u64,
     blank_lines: u64,
-}
-
-/// What comes next in a block.
-pub(crate) enum Next<'r> {
-    /// Rows that the fast path has read, at least one.
-    Plain(&'r mut [PlainRow]),
-    /// A row that the strict path has read.
-    Odd(Result<Row, RowError>),
 }
 
 impl<'b, 'l> Rows<'b, 'l> {
@@ -126,7 +119,7 @@ impl<'b, 'l> Rows<'b, 'l> {
 
     #[inline]
     fn on(block: Block<'b>, layout: &'l Layout, vectors: Option<Vectors>) -> Self {
-        let (run, line) = (Run::new(), block.line);
+        let (run, line) = (PlainRows::default(), block.line);
         Self { block, layout, vectors, run, given: 0, at: 0, line, blank_lines: 0 }
     }
 
@@ -137,7 +130,7 @@ impl<'b, 'l> Rows<'b, 'l> {
 
     /// Tells how many bytes of the block the lines so far take.
     pub fn consumed_bytes(&self) -> usize {
-        self.run.rows().get(self.given).map_or(self.at, PlainRow::start)
+        self.run.get(self.given).map_or(self.at, PlainRow::start)
     }
 
     /// Gives the number of the line that comes next, from 1.
@@ -158,26 +151,42 @@ impl<'b, 'l> Rows<'b, 'l> {
         Some(line)
     }
 
-    /// Gives what comes next: the rest of a run of plain rows, or one odd row.
-    #[inline]
-    pub(crate) fn next_run(&mut self) -> Option<Next<'_>> {
-        if self.given == self.run.rows().len() && !self.read_run() {
-            return self.next_odd().map(Next::Odd);
+    /// Adds all plain rows up to the next odd one to `rows`, and gives that; `None` at the end.
+    ///
+    /// Not to be mixed with the iterator, which may have read more rows than it has given out.
+    pub(crate) fn read_into(&mut self, rows: &mut PlainRows) -> Option<Result<Row, RowError>> {
+        debug_assert_eq!(self.given, self.run.len());
+        loop {
+            let count = self.read_run(rows);
+            if count == 0 {
+                return self.next_odd();
+            }
+            self.line += u64::try_from(count).expect("64 bits");
         }
-        let given = std::mem::replace(&mut self.given, self.run.rows().len());
-        let rows = &mut self.run.rows_mut()[given..];
-        self.line += u64::try_from(rows.len()).expect("64 bits");
-        Some(Next::Plain(rows))
     }
 
-    /// Reads the next run of plain rows, if there is one.
+    /// Adds a run of plain rows; tells how many there are.
     #[inline]
-    fn read_run(&mut self) -> bool {
-        let Some(vectors) = self.vectors else { return false };
-        let (bytes, limits) = (self.block.bytes, self.layout.limits());
-        self.at = vectors.read(&mut self.run, bytes, self.at, limits);
+    fn read_run(&mut self, rows: &mut PlainRows) -> usize {
+        let Some(vectors) = self.vectors else { return 0 };
+        let (bytes, limits) = (self.block.bytes, self.layout.id_bounds());
+        let (count, at) = vectors.read(rows.room(), bytes, self.at, limits);
+        rows.add(count);
+        self.at = at;
+        count
+    }
+
+    /// Reads the next run for the iterator, if there is one and the last has been given out.
+    #[inline]
+    fn refill(&mut self) {
+        if self.given < self.run.len() {
+            return;
+        }
+        let mut run = std::mem::take(&mut self.run);
+        run.clear();
+        self.read_run(&mut run);
+        self.run = run;
         self.given = 0;
-        !self.run.rows().is_empty()
     }
 
     /// Reads the next row on the strict path.
@@ -210,10 +219,9 @@ impl Iterator for Rows<'_, '_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.given == self.run.rows().len() && !self.read_run() {
-            return self.next_odd();
-        }
-        let row = plain_row(&self.run.rows()[self.given], self.block.offset_bytes, self.line);
+        self.refill();
+        let Some(plain) = self.run.get(self.given) else { return self.next_odd() };
+        let row = plain_row(plain, self.block.offset_bytes, self.line);
         self.given += 1;
         self.line += 1;
         Some(Ok(row))
@@ -225,15 +233,17 @@ impl Iterator for Rows<'_, '_> {
         let block_offset = self.block.offset_bytes;
         let mut folded = init;
         loop {
-            let first_line = self.line;
-            match self.next_run() {
-                Some(Next::Plain(rows)) => {
-                    for (line, row) in (first_line..).zip(rows) {
-                        folded = fold(folded, Ok(plain_row(row, block_offset, line)));
-                    }
+            self.refill();
+            for (line, plain) in (self.line..).zip(&self.run[self.given..]) {
+                folded = fold(folded, Ok(plain_row(plain, block_offset, line)));
+            }
+            let count = self.run.len() - std::mem::replace(&mut self.given, self.run.len());
+            self.line += u64::try_from(count).expect("64 bits");
+            if count == 0 {
+                match self.next_odd() {
+                    Some(odd) => folded = fold(folded, odd),
+                    None => return folded,
                 }
-                Some(Next::Odd(row)) => folded = fold(folded, row),
-                None => return folded,
             }
         }
     }
@@ -268,7 +278,7 @@ impl<'l> LineReader<'l> {
     /// length with its line end.
     #[inline]
     pub(crate) fn read(&self, bytes: &[u8]) -> (Option<Transaction>, usize) {
-        let plain = self.vectors.and_then(|it| it.read_one(bytes, self.layout.limits()));
+        let plain = self.vectors.and_then(|it| it.read_one(bytes, self.layout.id_bounds()));
         if let Some((transaction, length)) = plain {
             return (Some(transaction), length);
         }

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "instructions beyond the baseline can be called no other way")]
 
 use super::digits::{others_portably, values_portably};
-use super::fast::{self, Run};
+use super::fast::{self, PlainRow, RUN_ROWS};
 use super::layout::IdLimits;
 use crate::transaction::Transaction;
 
@@ -34,15 +34,24 @@ impl Vectors {
         Self::Portable
     }
 
-    /// Reads a run of plain rows from `at` on; gives the place of the next row.
+    /// Reads plain rows from `at` on until the slots are full or a row is not plain; gives the
+    /// number of rows and the place of the next.
     #[inline]
-    pub(super) fn read(self, run: &mut Run, bytes: &[u8], at: usize, limits: IdLimits) -> usize {
+    pub(super) fn read(
+        self,
+        slots: &mut [PlainRow; RUN_ROWS],
+        bytes: &[u8],
+        at: usize,
+        limits: Option<IdLimits>,
+    ) -> (usize, usize) {
         match self {
-            Self::Portable => run.read(bytes, at, limits, others_portably, values_portably),
+            Self::Portable => {
+                fast::read(slots, bytes, at, limits, others_portably, values_portably)
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 // SAFETY: `detect`, the only maker of this value, has found all four features.
-                unsafe { x86::read_avx2(run, bytes, at, limits) }
+                unsafe { x86::read_avx2(slots, bytes, at, limits) }
             }
         }
     }
@@ -52,7 +61,11 @@ impl Vectors {
     /// Reads the row at the start of `bytes`, if it is plain, and tells its length with its line
     /// end.
     #[inline]
-    pub(super) fn read_one(self, bytes: &[u8], limits: IdLimits) -> Option<(Transaction, usize)> {
+    pub(super) fn read_one(
+        self,
+        bytes: &[u8],
+        limits: Option<IdLimits>,
+    ) -> Option<(Transaction, usize)> {
         match self {
             Self::Portable => fast::read_one(bytes, limits, others_portably, values_portably),
             #[cfg(target_arch = "x86_64")]
@@ -73,18 +86,27 @@ mod x86 {
         _mm256_set1_epi16, _mm256_set1_epi32, _mm256_sub_epi8,
     };
 
-    use super::{IdLimits, Run, Transaction, fast};
+    use super::{IdLimits, PlainRow, RUN_ROWS, Transaction, fast};
     use crate::parser::digits::Window;
 
-    /// [`Run::read`], compiled for AVX2.
+    /// [`fast::read`], compiled for AVX2.
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-    pub(super) fn read_avx2(run: &mut Run, bytes: &[u8], at: usize, limits: IdLimits) -> usize {
-        run.read(bytes, at, limits, |window| others_avx2(window), |words| values_avx2(words))
+    pub(super) fn read_avx2(
+        slots: &mut [PlainRow; RUN_ROWS],
+        bytes: &[u8],
+        at: usize,
+        limits: Option<IdLimits>,
+    ) -> (usize, usize) {
+        let (others, values) = (|window: &_| others_avx2(window), |words| values_avx2(words));
+        fast::read(slots, bytes, at, limits, others, values)
     }
 
     /// [`fast::read_one`], compiled for AVX2.
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-    pub(super) fn read_one_avx2(bytes: &[u8], limits: IdLimits) -> Option<(Transaction, usize)> {
+    pub(super) fn read_one_avx2(
+        bytes: &[u8],
+        limits: Option<IdLimits>,
+    ) -> Option<(Transaction, usize)> {
         fast::read_one(bytes, limits, |window| others_avx2(window), |words| values_avx2(words))
     }
 

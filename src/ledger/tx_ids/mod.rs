@@ -151,7 +151,7 @@ impl TxIds {
         let mut turns = 0;
         for (at, (kind, tx)) in rows.enumerate() {
             let decides = kind.money_mask();
-            if decides & (word.number ^ tx / WORD_IDS) != 0 {
+            if decides & (word.number ^ (tx / WORD_IDS)) != 0 {
                 if planted!(WordForgotten) {
                     word = OpenWord::NONE;
                 }

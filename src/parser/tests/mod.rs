@@ -369,7 +369,7 @@ proptest! {
     fn plain_rows_take_the_fast_path((transaction, row) in plain_row()) {
         let bytes = [&row[..], PADDING.as_bytes()].concat();
         let layout = Layout::default();
-        prop_assert_eq!(LineReader::new(&layout).vectors.and_then(|it| it.read_one(&bytes, layout.limits())), Some((transaction, row.len())));
+        prop_assert_eq!(LineReader::new(&layout).vectors.and_then(|it| it.read_one(&bytes, layout.id_bounds())), Some((transaction, row.len())));
     }
 
     #[test]
