@@ -30,6 +30,7 @@ pub mod explain;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod generate;
+mod huge_pages;
 pub mod input;
 mod interrupt;
 pub mod ledger;

@@ -121,8 +121,8 @@ pub(super) struct LedgerArgs {
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     workers: Option<NonZeroUsize>,
 
-    /// Threads that parse the inputs; with several, one more takes their rows in order [default:
-    /// 1 up to four cores, then a quarter of the cores, 2 to 8].
+    /// Threads that parse the inputs; with several, one more takes their rows in order [default: a
+    /// quarter of the cores, 2 to 8].
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     readers: Option<NonZeroUsize>,
 

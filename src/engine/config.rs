@@ -86,8 +86,8 @@ pub struct Config {
     pub digests: bool,
     /// How many workers, each with a shard of the clients; `None` is one less than the cores.
     pub workers: Option<NonZeroUsize>,
-    /// How many threads parse, where there are threads; `None` is one up to four cores, and a
-    /// quarter of more, at least 2 and at most [`Config::MOST_READERS`].
+    /// How many threads parse, where there are threads; `None` is a quarter of the cores, at least
+    /// 2 and at most [`Config::MOST_READERS`].
     ///
     /// One reads, parses and decides ids itself. Several parse ahead, and one more thread takes
     /// their rows in input order.
@@ -193,7 +193,7 @@ impl Config {
 
 /// How many threads parse, unless set.
 fn readers_for(cores: usize) -> usize {
-    if cores <= 4 { 1 } else { (cores / 4).clamp(2, Config::MOST_READERS) }
+    (cores / 4).clamp(2, Config::MOST_READERS)
 }
 
 impl Default for Config {
@@ -281,9 +281,9 @@ mod tests {
     }
 
     #[test]
-    fn several_threads_parse_where_cores_are_many() {
+    fn two_threads_parse_or_more_where_cores_are_many() {
         let readers = [1, 2, 4, 5, 8, 12, 16, 64].map(readers_for);
-        assert_eq!(readers, [1, 1, 1, 2, 2, 3, 4, 8]);
+        assert_eq!(readers, [2, 2, 2, 2, 2, 3, 4, 8]);
         for (readers, threads, helpers) in
             [(1, Threads::Always, 0), (2, Threads::Always, 2), (2, Threads::Never, 0)]
         {

@@ -11,6 +11,7 @@ use std::mem::{replace, take};
 use foldhash::fast::RandomState;
 
 use super::entry::Entry;
+use crate::huge_pages;
 use crate::prefetch::prefetch;
 
 /// Entries by the numbers of their pages.
@@ -168,6 +169,7 @@ impl FarEntries {
     /// Adds empty slots up to `size`, which is a power of two or none.
     fn resize(&mut self, size: usize) {
         self.slots.reserve_exact(size - self.slots.len());
+        huge_pages::wish_for(&mut self.slots);
         self.slots.resize(size, Slot::EMPTY);
         self.shift = u64::BITS - size.max(2).ilog2();
     }

@@ -1,0 +1,32 @@
+//! Large tables in huge pages: where rows jump about in tens of megabytes, half of what a look-up
+//! waits for is the way from an address to its page.
+//!
+//! It is a wish, and only Linux hears it; what is computed is the same without.
+
+/// Asks for huge pages for all that a vector has room for, if that is much. Best asked before the
+/// room is used.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[expect(unsafe_code, reason = "the call takes an address and can be had no other way")]
+pub(crate) fn wish_for<T>(vector: &mut Vec<T>) {
+    use rustix::mm::{Advice, madvise};
+    use rustix::param::page_size;
+
+    /// Less than this, in bytes, is not worth it.
+    const LARGE: usize = 8 << 20;
+
+    let bytes = vector.capacity() * size_of::<T>();
+    if bytes < LARGE {
+        return;
+    }
+    let start = vector.as_mut_ptr().cast::<u8>();
+    // Whole pages, those at the ends included: an allocator that maps large blocks can then grow
+    // them as one piece of address space.
+    let before = start.addr() % page_size();
+    let length = (before + bytes).next_multiple_of(page_size());
+    // SAFETY: every page has bytes of the vector, so all are mapped, and the advice changes no byte
+    // of them. That it is not taken is no error.
+    let _ = unsafe { madvise(start.wrapping_sub(before).cast(), length, Advice::LinuxHugepage) };
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+pub(crate) fn wish_for<T>(_: &mut Vec<T>) {}
