@@ -2,11 +2,12 @@
 //! waits for is the way from an address to its page.
 //!
 //! It is a wish, and only Linux hears it; what is computed is the same without.
+#![expect(unsafe_code, reason = "the call takes an address and can be had no other way")]
+#![cfg_attr(not(target_os = "linux"), allow(unfulfilled_lint_expectations, reason = "see above"))]
 
 /// Asks for huge pages for all that a vector has room for, if that is much. Best asked before the
 /// room is used.
-#[cfg(all(target_os = "linux", not(miri)))]
-#[expect(unsafe_code, reason = "the call takes an address and can be had no other way")]
+#[cfg(target_os = "linux")]
 pub(crate) fn wish_for<T>(vector: &mut Vec<T>) {
     use rustix::mm::{Advice, madvise};
     use rustix::param::page_size;
@@ -28,5 +29,5 @@ pub(crate) fn wish_for<T>(vector: &mut Vec<T>) {
     let _ = unsafe { madvise(start.wrapping_sub(before).cast(), length, Advice::LinuxHugepage) };
 }
 
-#[cfg(not(all(target_os = "linux", not(miri))))]
+#[cfg(not(target_os = "linux"))]
 pub(crate) fn wish_for<T>(_: &mut Vec<T>) {}

@@ -3,6 +3,10 @@
 //! Unlike a read, it does not keep the instructions behind it waiting. It is only a hint: what is
 //! computed is the same without it, as on machines that it is not written for.
 #![expect(unsafe_code, reason = "the instruction takes an address and can be had no other way")]
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(unfulfilled_lint_expectations, reason = "no instruction")
+)]
 
 /// Fetches the line of cache in which `value` starts.
 #[inline]

@@ -273,15 +273,32 @@ impl<'c, 's> Intake<'c, 's> {
 
     /// Decides the ids of well-formed rows and puts the rows into the batches of their workers.
     fn enter(&mut self, rows: &mut PlainRows, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        let mut references = std::mem::take(&mut self.references);
-        references.find(rows, &mut self.registry);
-        let mut references_left = &references.found[..];
-        let shards = self.batches.len();
+        self.decide(rows);
+        if self.batches.len() > 1 || rows.len() < self.config.batch_rows / 2 {
+            for rows in rows.chunks(self.config.batch_rows.clamp(1, MASK_BITS)) {
+                self.make_room(rows.len(), lanes)?;
+                self.enter_all(rows);
+            }
+            return Ok(());
+        }
         // A worker that takes all rows takes them as they are, unless they are few.
-        let travel_whole = shards == 1 && rows.len() >= self.config.batch_rows / 2;
+        if !self.batches[0].rows.is_empty() {
+            self.flush(0, lanes)?;
+        }
+        std::mem::swap(&mut self.batches[0].rows, rows);
+        if self.reporting { Ok(()) } else { self.flush(0, lanes) }
+    }
+
+    /// Decides the ids of rows, notes in them what their shards are to know, and takes duplicates
+    /// out.
+    fn decide(&mut self, rows: &mut PlainRows) {
+        let mut looked_up = std::mem::take(&mut self.references);
+        looked_up.find(rows, &mut self.registry);
+        let mut references = &looked_up.found[..];
+        let shards = self.batches.len();
         let (mut start, mut kept) = (0, 0);
         while start < rows.len() {
-            let end = rows.len().min(start + self.config.batch_rows.clamp(1, MASK_BITS));
+            let end = rows.len().min(start + MASK_BITS);
             let few = &mut rows[start..end];
             let ids = few.iter().map(|row| (row.kind, row.tx));
             let Decisions { duplicate, named } = self.registry.decide(ids);
@@ -290,7 +307,7 @@ impl<'c, 's> Intake<'c, 's> {
                 let key = self.registry.remember(row.tx, route(row.client, shards));
                 note(row, key);
             }
-            while let [Reference { at, lookup }, rest @ ..] = references_left
+            while let [Reference { at, lookup }, rest @ ..] = references
                 && *at < end
             {
                 if let Some(ahead) = rest.get(AHEAD) {
@@ -299,73 +316,43 @@ impl<'c, 's> Intake<'c, 's> {
                 let row = &mut few[at - start];
                 let key = self.registry.refer(*lookup, route(row.client, shards));
                 note(row, key);
-                references_left = rest;
+                references = rest;
             }
-            if travel_whole {
-                kept = self.keep_decided(rows, start..end, kept, duplicate);
-            } else {
-                self.make_room(few.len(), lanes)?;
-                self.enter_decided(few, duplicate);
-            }
+            let duplicate = if planted!(DuplicatesApplied) { 0 } else { duplicate };
+            kept = self.keep_others(rows, start..end, kept, duplicate);
             start = end;
         }
-        self.references = references;
-        if travel_whole {
-            rows.truncate(kept);
-            if !self.batches[0].rows.is_empty() {
-                self.flush(0, lanes)?;
-            }
-            std::mem::swap(&mut self.batches[0].rows, rows);
-            if !self.reporting {
-                self.flush(0, lanes)?;
-            }
-        }
-        Ok(())
+        rows.truncate(kept);
+        self.references = looked_up;
     }
 
-    /// Moves all rows of a range but duplicates, which the mask tells, to `kept`; gives the place
-    /// behind them.
+    /// Refuses the rows of a range that the mask tells and moves the others to `kept`; gives the
+    /// place behind them.
     #[inline]
-    fn keep_decided(
+    fn keep_others(
         &mut self,
         rows: &mut [PlainRow],
         range: Range<usize>,
-        kept: usize,
+        mut kept: usize,
         duplicate: u64,
     ) -> usize {
-        if planted!(DuplicatesApplied) || duplicate == 0 {
+        if duplicate == 0 {
             let behind = kept + range.len();
             if kept < range.start {
                 rows.copy_within(range, kept);
             }
             return behind;
         }
-        let mut kept = kept;
         for (place, at) in range.enumerate() {
+            let row = rows[at];
             if duplicate >> place & 1 == 0 {
-                rows[kept] = rows[at];
+                rows[kept] = row;
                 kept += 1;
             } else {
-                let row = rows[at];
                 self.refuse_duplicate(&row);
             }
         }
         kept
-    }
-
-    /// Puts all rows but duplicates, which the mask tells, into the batches of their workers.
-    #[inline]
-    fn enter_decided(&mut self, rows: &[PlainRow], duplicate: u64) {
-        if planted!(DuplicatesApplied) || duplicate == 0 {
-            return self.enter_all(rows);
-        }
-        for (at, row) in rows.iter().enumerate() {
-            if duplicate >> at & 1 == 0 {
-                self.enter_all(std::slice::from_ref(row));
-            } else {
-                self.refuse_duplicate(row);
-            }
-        }
     }
 
     #[cold]
