@@ -250,7 +250,8 @@ impl Shard {
 
     /// Applies a deposit or a withdrawal. Which of the two is computed with rather than branched
     /// on: nobody can guess it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as that of `apply_at`")]
     fn move_money(
         &mut self,
         slot: Slot,
