@@ -129,6 +129,37 @@ fn the_first_error_in_input_order_ends_the_run() {
     }
 }
 
+/// A row knows the lines before it in its block only up to 65,535.
+#[test]
+fn a_refused_row_has_its_line_however_many_lines_its_block_has() {
+    const LINES: u32 = 70_000;
+    let mut text = HEADER.to_owned();
+    let mut expected = Vec::new();
+    for line in 2..LINES {
+        let (row, is_refused) = match line % 7 {
+            0 => ("", false),
+            1 => ("x", true),
+            2 => ("dispute,1,1", true),
+            3 => ("\"dispute\",1,1", true),
+            _ => ("deposit,1,1,5", line != 4),
+        };
+        text.push_str(row);
+        text.push('\n');
+        expected.extend(is_refused.then(|| line.to_string()));
+    }
+    // The first dispute of the first deposit holds, the others come too late.
+    expected.retain(|line| line != "9");
+    for readers in [1, 2] {
+        for block_bytes in [1_000, 1 << 20] {
+            let input = Input::bytes("it", text.clone());
+            let found = find(&config(readers, block_bytes), vec![input], true).unwrap();
+            let rejects = String::from_utf8(found.rejects).unwrap();
+            let lines = rejects.lines().skip(1).map(|row| row.split(',').next().unwrap());
+            assert!(lines.eq(expected.iter()), "{readers} readers, {block_bytes} bytes");
+        }
+    }
+}
+
 #[test]
 fn a_request_to_stop_ends_the_run() {
     for readers in READERS {

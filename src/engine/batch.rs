@@ -2,6 +2,7 @@
 
 use std::hash::Hasher;
 
+use super::parsed::InBlock;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
 use crate::parser::{PlainRow, PlainRows};
@@ -14,6 +15,11 @@ impl PlainRow {
     pub(super) fn posting(&self) -> Posting {
         let &Self { client, tx, amount, kind, note, .. } = self;
         Posting { kind, client, amount, key: tx, marks: Marks::of_bits(note) }
+    }
+
+    /// Where the row stands in its block.
+    pub(super) fn place(&self) -> InBlock {
+        InBlock { offset: self.offset, line: self.line }
     }
 
     /// What the row means, unless its id has made room for a place.
@@ -36,8 +42,7 @@ pub(super) struct Batch {
 /// A row that was not applied, by its place in its block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused {
-    /// Where the row starts in its block, in bytes.
-    pub(super) offset: u32,
+    pub(super) place: InBlock,
     pub(super) reason: Reason,
     /// What it means, if it is a transaction and that is at hand: nobody needs to read it again.
     pub(super) transaction: Option<Transaction>,

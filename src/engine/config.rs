@@ -87,7 +87,8 @@ pub struct Config {
     /// How many workers, each with a shard of the clients; `None` is one less than the cores.
     pub workers: Option<NonZeroUsize>,
     /// How many threads parse, where there are threads; `None` is a quarter of the cores, at least
-    /// 2 and at most [`Config::MOST_READERS`].
+    /// 2 and at most [`Config::MOST_READERS`], but 1 for a single core, and for two where rejected
+    /// rows are reported.
     ///
     /// One reads, parses and decides ids itself. Several parse ahead, and one more thread takes
     /// their rows in input order.
@@ -138,9 +139,10 @@ impl Config {
     }
 
     /// How many threads parse for the one that takes the rows in order; none where it does so
-    /// itself.
-    pub(super) fn helpers(&self) -> usize {
-        let readers = self.readers.map_or_else(|| readers_for(usable_cores()), NonZeroUsize::get);
+    /// itself. Where rows are reported, the collector has a core of its own.
+    pub(super) fn helpers(&self, reporting: bool) -> usize {
+        let cores = || usable_cores().saturating_sub(usize::from(reporting));
+        let readers = self.readers.map_or_else(|| readers_for(cores()), NonZeroUsize::get);
         if self.uses_threads() && readers > 1 { readers } else { 0 }
     }
 
@@ -193,7 +195,7 @@ impl Config {
 
 /// How many threads parse, unless set.
 fn readers_for(cores: usize) -> usize {
-    (cores / 4).clamp(2, Config::MOST_READERS)
+    if cores < 2 { 1 } else { (cores / 4).clamp(2, Config::MOST_READERS) }
 }
 
 impl Default for Config {
@@ -281,15 +283,15 @@ mod tests {
     }
 
     #[test]
-    fn two_threads_parse_or_more_where_cores_are_many() {
-        let readers = [1, 2, 4, 5, 8, 12, 16, 64].map(readers_for);
-        assert_eq!(readers, [2, 2, 2, 2, 2, 3, 4, 8]);
+    fn two_threads_parse_or_more_where_there_are_two_cores() {
+        let readers = [0, 1, 2, 4, 5, 8, 12, 16, 64].map(readers_for);
+        assert_eq!(readers, [1, 1, 2, 2, 2, 2, 3, 4, 8]);
         for (readers, threads, helpers) in
             [(1, Threads::Always, 0), (2, Threads::Always, 2), (2, Threads::Never, 0)]
         {
             let readers = NonZeroUsize::new(readers);
             let config = Config { readers, threads, ..Config::default() };
-            assert_eq!(config.helpers(), helpers);
+            assert_eq!([false, true].map(|reporting| config.helpers(reporting)), [helpers; 2]);
         }
     }
 

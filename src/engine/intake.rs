@@ -8,7 +8,7 @@ use super::config::Config;
 use super::count;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
-use super::parsed::{Origin, Parsed, RowSums, SourceBlocks};
+use super::parsed::{InBlock, Origin, Parsed, RowSums, SourceBlocks};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Decisions, Lookup, Marks, Registry, Totals};
@@ -192,7 +192,7 @@ impl<'c, 's> Intake<'c, 's> {
         let mut supply = SourceBlocks::new(self.sources, self.config.block_bytes());
         let mut parsed = Parsed::default();
         while supply.fill(&mut parsed) {
-            parsed.parse(self.sources, self.config);
+            parsed.parse(self.sources, self.config, self.reporting);
             self.take(&mut parsed, lanes)?;
         }
         Ok(())
@@ -202,7 +202,8 @@ impl<'c, 's> Intake<'c, 's> {
     fn read_with(&mut self, helpers: Helpers, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         let (sources, config) = (self.sources, self.config);
         let supply = SourceBlocks::new(sources, config.block_bytes());
-        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, config);
+        let reporting = self.reporting;
+        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, config, reporting);
         let reader = |pieces: &mut Pieces<Parsed<'s>>| {
             while let Some(parsed) = pieces.take()? {
                 self.take(parsed, lanes)?;
@@ -265,8 +266,8 @@ impl<'c, 's> Intake<'c, 's> {
         self.tally.sums.add(&parsed.sums);
         self.tally.blank_lines += parsed.blank_lines;
         self.tally.amounts_ignored += parsed.amounts_ignored;
-        for &(offset, kind) in &parsed.malformed {
-            self.refuse(offset, Reason::Malformed(kind), None);
+        for &(place, kind) in &parsed.malformed {
+            self.refuse(place, Reason::Malformed(kind), None);
         }
         self.enter(&mut parsed.rows, lanes)
     }
@@ -359,7 +360,7 @@ impl<'c, 's> Intake<'c, 's> {
     fn refuse_duplicate(&mut self, row: &PlainRow) {
         let reason = Reason::Rejected(Rejection::DuplicateTx);
         self.tally.rejected.add(row.kind, row.amount);
-        self.refuse(row.offset, reason, Some(row.transaction()));
+        self.refuse(row.place(), reason, Some(row.transaction()));
     }
 
     /// Puts rows into the batches of their workers, which have room for them.
@@ -387,10 +388,10 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(())
     }
 
-    fn refuse(&mut self, offset: u32, reason: Reason, transaction: Option<Transaction>) {
+    fn refuse(&mut self, place: InBlock, reason: Reason, transaction: Option<Transaction>) {
         self.tally.refused.add(reason);
         if self.reporting {
-            self.refused.push(Refused { offset, reason, transaction });
+            self.refused.push(Refused { place, reason, transaction });
         }
     }
 

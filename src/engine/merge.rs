@@ -9,12 +9,19 @@ use std::io;
 use memchr::memchr_iter;
 
 use super::batch::Refused;
+use super::count;
 use super::error::RunError;
+use super::parsed::InBlock;
 use crate::input::{RowBlock, Source};
 use crate::outcome::Reason;
 use crate::output::rejects::RejectedRow;
 use crate::parser::{Legible, LineReader, first_line, read_legible};
 use crate::pipeline::{Outbox, Stopped};
+use crate::prefetch::prefetch_behind;
+
+/// Refused rows between a fetch and the look at what it has fetched: other rows lie between them,
+/// and no processor foresees how many.
+const AHEAD: usize = 8;
 
 /// Takes the rows that were not applied.
 pub trait RejectSink {
@@ -134,22 +141,33 @@ fn write_block(
     sources: &[Source],
     sink: &mut dyn RejectSink,
 ) -> io::Result<u64> {
-    let BlockNotice { block, mut line, source, refused: by_reader } = notice;
+    let BlockNotice { block, line: block_line, source, refused: by_reader } = notice;
     let source = &sources[source];
     refused.extend(by_reader);
     // What each of them refused is in order already, and a stable sort only merges it.
     if !planted!(RejectsUnsorted) {
-        refused.sort_by_key(|row| row.offset);
+        refused.sort_by_key(|row| row.place);
     }
     let bytes = block.bytes();
-    let count = u64::try_from(refused.len()).expect("64 bits");
+    let reported = count(refused.len());
+    let (mut at, mut lines_before) = (0, 0);
     let lines = LineReader::new(&source.layout);
-    let mut at = 0;
-    for Refused { offset, reason, transaction } in refused {
-        let offset = usize::try_from(offset).expect("an offset into memory");
-        line += u64::try_from(memchr_iter(b'\n', &bytes[at..offset]).count()).expect("64 bits");
-        line += u64::from(planted!(LineAfterCrlf) && bytes[at..offset].ends_with(b"\r\n"));
+    let offset_of = |row: &Refused| usize::try_from(row.place.offset).expect("in memory");
+    for (index, row) in refused.iter().enumerate() {
+        if let Some(ahead) = refused.get(index + AHEAD) {
+            prefetch_behind(bytes, offset_of(ahead));
+            prefetch_behind(bytes, offset_of(ahead) + 64);
+        }
+        let (&Refused { place, reason, transaction }, offset) = (row, offset_of(row));
+        lines_before = match place.line {
+            InBlock::MANY_LINES => {
+                lines_before + count(memchr_iter(b'\n', &bytes[at..offset]).count())
+            }
+            lines => lines.into(),
+        };
         at = offset;
+        let is_late = planted!(LineAfterCrlf) && bytes[..offset].ends_with(b"\r\n");
+        let line = block_line + lines_before + u64::from(is_late);
         let (raw, _) = first_line(&bytes[offset..]);
         // What the rules refuse is a transaction, and reading one is quick.
         let transaction = match reason {
@@ -159,5 +177,5 @@ fn write_block(
         let legible = transaction.map_or_else(|| read_legible(raw, &source.layout), Legible::from);
         sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
     }
-    Ok(count)
+    Ok(reported)
 }

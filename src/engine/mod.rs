@@ -236,7 +236,7 @@ fn process(
         queue_batches: config.queue_batches(reporting),
         pin: config.pin,
         threads: config.uses_threads(),
-        helpers: config.helpers(),
+        helpers: config.helpers(reporting),
     };
     let intake = Intake::new(config, sources, registry, reporting);
     let finished =

@@ -22,8 +22,8 @@ pub(super) struct Parsed<'s> {
     pub(super) taken_bytes: u64,
     /// The transactions in order, their marks noted as far as they depend on nothing else.
     pub(super) rows: PlainRows,
-    /// The rows that are none, by their places in the block in bytes.
-    pub(super) malformed: Vec<(u32, Malformation)>,
+    /// The rows that are none.
+    pub(super) malformed: Vec<(InBlock, Malformation)>,
     /// How many lines there are, the blank ones among them.
     pub(super) lines: u64,
     pub(super) blank_lines: u64,
@@ -34,6 +34,34 @@ pub(super) struct Parsed<'s> {
     pub(super) left_out: u64,
     /// What is computed of the rows where control totals are wanted.
     pub(super) sums: RowSums,
+}
+
+/// Where a row stands in its block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct InBlock {
+    /// The bytes before it.
+    pub(super) offset: u32,
+    /// The lines before it, or [`InBlock::MANY_LINES`].
+    pub(super) line: u16,
+}
+
+impl InBlock {
+    /// So many lines or more, or not counted.
+    pub(super) const MANY_LINES: u16 = u16::MAX;
+
+    /// Where a row of the block stands that starts at `block_offset` of the input, with its line
+    /// counted from 1 in the block.
+    fn new(offset_bytes: u64, block_offset: u64, line: u64) -> Self {
+        let offset = u32::try_from(offset_bytes - block_offset);
+        let offset = offset.expect("a block's rows start within 4 GiB");
+        Self { offset, line: lines_before(line) }
+    }
+}
+
+/// The lines before one that is counted from 1.
+#[inline]
+fn lines_before(line: u64) -> u16 {
+    u16::try_from(line - 1).unwrap_or(InBlock::MANY_LINES)
 }
 
 /// Sums over well-formed rows, whatever becomes of them.
@@ -80,8 +108,8 @@ pub(super) enum Origin<'s> {
 
 impl Parsed<'_> {
     /// Parses the block, if the piece is one; a last row without a newline is refused if the run is
-    /// strict.
-    pub(super) fn parse(&mut self, sources: &[Source], config: &Config) {
+    /// strict. Lines before well-formed rows are counted on request only.
+    pub(super) fn parse(&mut self, sources: &[Source], config: &Config, counts_lines: bool) {
         let Origin::Block(block) = &self.origin else { return };
         let (bytes, offset_bytes) = (block.bytes(), block.offset_bytes);
         let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
@@ -92,7 +120,16 @@ impl Parsed<'_> {
         self.amounts_ignored = 0;
         let layout = &sources[self.source].layout;
         let mut rows = Rows::new(Block { bytes, offset_bytes, line: 1 }, layout);
-        while let Some(odd) = rows.read_into(&mut self.rows) {
+        loop {
+            let (count, line) = (self.rows.len(), rows.next_line());
+            let odd = rows.read_into(&mut self.rows);
+            if counts_lines {
+                // Plain rows follow one another.
+                for (row, line) in self.rows[count..].iter_mut().zip(line..) {
+                    row.line = lines_before(line);
+                }
+            }
+            let Some(odd) = odd else { break };
             match odd {
                 Ok(row) => {
                     let Transaction { client, tx, .. } = row.transaction;
@@ -101,7 +138,8 @@ impl Parsed<'_> {
                     self.rows.push(plain_row(row, refused_row, offset_bytes));
                 }
                 Err(error) => {
-                    self.malformed.push((place(error.offset_bytes, offset_bytes), error.kind));
+                    let place = InBlock::new(error.offset_bytes, offset_bytes, error.line);
+                    self.malformed.push((place, error.kind));
                 }
             }
         }
@@ -170,14 +208,8 @@ fn plain_row(row: Row, refused_row: Option<u64>, block_offset: u64) -> PlainRow 
     let is_cut = refused_row == Some(row.offset_bytes) && !planted!(CutRowApplied);
     let marks = if is_cut { Marks::UNTERMINATED } else { Marks::NONE };
     let Transaction { client, tx, amount, kind } = row.transaction;
-    let offset = place(row.offset_bytes, block_offset);
-    PlainRow { client, tx, amount, offset, kind, note: marks.bits() }
-}
-
-/// The place of a row in its block.
-#[inline]
-fn place(offset_bytes: u64, block_offset: u64) -> u32 {
-    u32::try_from(offset_bytes - block_offset).expect("a block's rows start within 4 GiB")
+    let InBlock { offset, line } = InBlock::new(row.offset_bytes, block_offset, row.line);
+    PlainRow { client, tx, amount, offset, kind, note: marks.bits(), line }
 }
 
 /// Finds the start of a last row without a newline.

@@ -11,7 +11,7 @@ use super::config::{Config, Threads};
 use super::count;
 use super::error::RunError;
 use super::intake::Halt;
-use super::parsed::{Origin, Parsed, SourceBlocks};
+use super::parsed::{InBlock, Origin, Parsed, SourceBlocks};
 use crate::explain::Place;
 use crate::input::Source;
 use crate::ledger::Marks;
@@ -76,7 +76,7 @@ impl<'s> Supply for PieceSupply<'s> {
 impl Piece<'_> {
     /// Parses the block, if the piece is one, and keeps what the sieve does.
     fn sift<S: Sieve>(&mut self, sieve: &S, sources: &[Source], config: &Config) {
-        self.parsed.parse(sources, config);
+        self.parsed.parse(sources, config, false);
         self.sifted.clear();
         let Origin::Block(block) = &self.parsed.origin else { return };
         let bytes = block.bytes();
@@ -90,13 +90,16 @@ impl Piece<'_> {
         }));
         if S::READS_MALFORMED && !self.parsed.malformed.is_empty() {
             let layout = &sources[self.parsed.source].layout;
-            let read = self.parsed.malformed.iter().map(|&(offset, malformation)| Sifted {
-                offset,
-                lines_before: 0,
-                legible: read_legible(first_line(&bytes[index(offset)..]).0, layout),
-                malformation: Some(malformation),
-                marks: Marks::NONE,
-            });
+            let read =
+                self.parsed.malformed.iter().map(|&(InBlock { offset, .. }, malformation)| {
+                    Sifted {
+                        offset,
+                        lines_before: 0,
+                        legible: read_legible(first_line(&bytes[index(offset)..]).0, layout),
+                        malformation: Some(malformation),
+                        marks: Marks::NONE,
+                    }
+                });
             self.sifted.extend(read.filter(|row| sieve.keeps_malformed(&row.legible)));
             self.sifted.sort_unstable_by_key(|row| row.offset);
         }

@@ -65,8 +65,8 @@ impl ShardWorker<'_> {
         self.counts.add(if is_miscounted { unknown } else { reason });
         self.rejected.add(row.kind, row.amount);
         if self.reporting {
-            let (offset, transaction) = (row.offset, row.unplaced());
-            self.refused.push(Refused { offset, reason, transaction });
+            let (place, transaction) = (row.place(), row.unplaced());
+            self.refused.push(Refused { place, reason, transaction });
         }
     }
 }

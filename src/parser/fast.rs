@@ -26,6 +26,8 @@ pub(crate) struct PlainRow {
     pub(crate) kind: Kind,
     /// Free for whoever takes the row; 0 when it is read.
     pub(crate) note: u8,
+    /// As the note, with room for a count of lines.
+    pub(crate) line: u16,
 }
 
 const _: () = assert!(size_of::<PlainRow>() == 32);
@@ -33,7 +35,7 @@ const _: () = assert!(size_of::<PlainRow>() == 32);
 impl PlainRow {
     /// What stands where no row has been read yet.
     pub(super) const NONE: Self =
-        Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute, note: 0 };
+        Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute, note: 0, line: 0 };
 
     /// Where the row starts in its block, in bytes.
     pub(super) fn start(&self) -> usize {
@@ -166,7 +168,7 @@ fn read_money_row(
         let units = whole.long_value(reach)?.checked_mul(UNITS_PER_WHOLE)?;
         let amount = Amount::from_units(units.checked_add(value_of_eight(decimals))?)?;
         return Some((
-            PlainRow { client, tx, amount: Some(amount), offset: 0, kind, note: 0 },
+            PlainRow { client, tx, amount: Some(amount), offset: 0, kind, note: 0, line: 0 },
             length,
         ));
     }
@@ -174,7 +176,7 @@ fn read_money_row(
     let [client, tx, whole, decimals] = values(words).map(u64::from);
     // Eight digits and four: far below the largest amount.
     let amount = Amount::from_units(whole * UNITS_PER_WHOLE + decimals)?;
-    Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind, note: 0 }, length))
+    Some((PlainRow { client, tx, amount: Some(amount), offset: 0, kind, note: 0, line: 0 }, length))
 }
 
 /// Reads the rest of a row that refers to a transaction: nothing, or an empty amount.
@@ -200,7 +202,7 @@ fn read_reference_row(
     } else {
         read_long_ids(reach, client, tx)?
     };
-    Some((PlainRow { client, tx, amount: None, offset: 0, kind, note: 0 }, length))
+    Some((PlainRow { client, tx, amount: None, offset: 0, kind, note: 0, line: 0 }, length))
 }
 
 /// Reads ids of which one has more than eight digits.
