@@ -40,6 +40,10 @@ const _: () = {
 /// Inputs below this size, in bytes, are not worth a thread.
 const SMALL: u64 = 1 << 20;
 
+/// Parts of a large input for each thread: threads do not start together, and some parts take longer
+/// than others.
+const PARTS_PER_THREAD: usize = 8;
+
 /// Ids that a thread gathers before it adds them to the set.
 const GATHERED_IDS: usize = 1 << 16;
 
@@ -49,28 +53,40 @@ pub(super) fn named_ids(sources: &[Source], config: &Config) -> Result<TxIds, Ru
     for source in sources {
         let is_small = source.size_bytes().is_some_and(|size| size < SMALL);
         let threads = if is_small || !config.uses_threads() { 1 } else { usable_cores() };
-        let parts = source.parts(threads, config.block_bytes())?;
-        scout_parts(parts, source, config, &ids)?;
+        let parts = if threads == 1 { 1 } else { threads * PARTS_PER_THREAD };
+        let parts = source.parts(parts, config.block_bytes())?;
+        scout_parts(parts, threads, source, config, &ids)?;
     }
     if config.interrupt.is_requested() { Err(RunError::Interrupted) } else { Ok(ids.into_inner()) }
 }
 
-/// Scouts every part, each on a thread of its own if there are several.
+/// Scouts all parts, on several threads if there are several parts. Who is through with one takes
+/// the next.
 fn scout_parts(
-    mut parts: Vec<Blocks<'_>>,
+    parts: Vec<Blocks<'_>>,
+    threads: usize,
     source: &Source,
     config: &Config,
     ids: &Mutex<TxIds>,
 ) -> Result<(), RunError> {
-    let last = parts.pop();
+    let others = threads.min(parts.len()).saturating_sub(1);
+    let parts = Mutex::new(parts.into_iter());
+    let work = || {
+        let mut named = Vec::new();
+        loop {
+            let Some(part) = parts.lock().next() else { break };
+            scout_part(part, source, config, &mut named, ids)?;
+        }
+        add(&mut named, ids);
+        Ok::<(), InputError>(())
+    };
     scope(|scope| {
-        let mut threads = Vec::with_capacity(parts.len());
-        for part in parts {
-            let work = || scout_part(part, source, config, ids);
+        let mut threads = Vec::with_capacity(others);
+        for _ in 0..others {
             let thread = Builder::new().name("scout".to_owned()).spawn_scoped(scope, work);
             threads.push(thread.map_err(RunError::Threads)?);
         }
-        last.map_or(Ok(()), |part| scout_part(part, source, config, ids))?;
+        work()?;
         for thread in threads {
             thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         }
@@ -82,21 +98,20 @@ fn scout_part(
     mut blocks: Blocks<'_>,
     source: &Source,
     config: &Config,
+    named: &mut Vec<u64>,
     ids: &Mutex<TxIds>,
 ) -> Result<(), InputError> {
-    let mut named = Vec::new();
     // Whoever waits for the result looks at the request as well.
     while let Some(block) = blocks.next()?
         && !config.interrupt.is_requested()
     {
-        scout_block(block.bytes(), &source.layout, &mut named);
+        scout_block(block.bytes(), &source.layout, named);
         config.progress.advance_scout(count(block.bytes().len()));
         blocks.recycle(block);
         if named.len() >= GATHERED_IDS {
-            add(&mut named, ids);
+            add(named, ids);
         }
     }
-    add(&mut named, ids);
     Ok(())
 }
 
