@@ -21,17 +21,17 @@ pub(crate) fn prefetch<T>(value: &T) {
     let _ = value;
 }
 
-/// Fetches the line of cache that stands so many bytes behind the start of `bytes`, whether or not
-/// it is theirs.
+/// Fetches the line of cache in which the element of a place starts, whether or not there is such a
+/// place: nothing is compared.
 #[inline]
-pub(crate) fn prefetch_behind(bytes: &[u8], behind: usize) {
+pub(crate) fn prefetch_at<T>(slice: &[T], place: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let address = bytes.as_ptr().wrapping_add(behind);
+        let address = slice.as_ptr().wrapping_add(place);
         // SAFETY: a prefetch may be given any address, and reads and changes nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (bytes, behind);
+    let _ = (slice, place);
 }

@@ -17,7 +17,7 @@ use crate::outcome::Reason;
 use crate::output::rejects::RejectedRow;
 use crate::parser::{Legible, LineReader, first_line, read_legible};
 use crate::pipeline::{Outbox, Stopped};
-use crate::prefetch::prefetch_behind;
+use crate::prefetch::prefetch_at;
 
 /// Refused rows between a fetch and the look at what it has fetched: other rows lie between them,
 /// and no processor foresees how many.
@@ -155,8 +155,8 @@ fn write_block(
     let offset_of = |row: &Refused| usize::try_from(row.place.offset).expect("in memory");
     for (index, row) in refused.iter().enumerate() {
         if let Some(ahead) = refused.get(index + AHEAD) {
-            prefetch_behind(bytes, offset_of(ahead));
-            prefetch_behind(bytes, offset_of(ahead) + 64);
+            prefetch_at(bytes, offset_of(ahead));
+            prefetch_at(bytes, offset_of(ahead) + 64);
         }
         let (&Refused { place, reason, transaction }, offset) = (row, offset_of(row));
         lines_before = match place.line {

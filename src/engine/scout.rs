@@ -8,7 +8,7 @@
 use std::panic::resume_unwind;
 use std::thread::{Builder, scope};
 
-use memchr::{memchr3, memrchr};
+use memchr::memrchr;
 use parking_lot::Mutex;
 
 use super::config::Config;
@@ -16,9 +16,9 @@ use super::count;
 use super::error::RunError;
 use crate::input::{Blocks, InputError, Source};
 use crate::ledger::TxIds;
-use crate::parser::{Layout, LineReader};
+use crate::parser::{Layout, LineReader, find_bytes, first_line};
 use crate::pipeline::usable_cores;
-use crate::transaction::Kind;
+use crate::transaction::{Kind, Transaction};
 
 /// One letter of each type that refers to a transaction, found in no other type.
 const LETTERS: [u8; 3] = [b'u', b'v', b'k'];
@@ -36,6 +36,37 @@ const _: () = {
         kind += 1;
     }
 };
+
+/// Tells how many letters stand before one of the letters in the type that has it.
+#[inline]
+const fn letters_before(letter: u8) -> usize {
+    const BEFORE: [usize; 3] = {
+        let (mut before, mut kind) = ([0; 3], 0);
+        while kind < Kind::ALL.len() {
+            let (name, mut at) = (Kind::ALL[kind].name().as_bytes(), 0);
+            while at < name.len() {
+                let mut letter = 0;
+                while letter < 3 {
+                    before[letter] = if name[at] == LETTERS[letter] { at } else { before[letter] };
+                    letter += 1;
+                }
+                at += 1;
+            }
+            kind += 1;
+        }
+        before
+    };
+    if letter == LETTERS[0] {
+        BEFORE[0]
+    } else if letter == LETTERS[1] {
+        BEFORE[1]
+    } else {
+        BEFORE[2]
+    }
+}
+
+/// Bytes in which letters are found before their rows are read: both at a time stay in the cache.
+const STRETCH: usize = 1 << 12;
 
 /// Inputs below this size, in bytes, are not worth a thread.
 const SMALL: u64 = 1 << 20;
@@ -123,22 +154,52 @@ fn add(named: &mut Vec<u64>, ids: &Mutex<TxIds>) {
 
 /// Adds every transaction that a row of a block refers to.
 pub(crate) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
-    let [first, second, third] = LETTERS;
     let lines = LineReader::new(layout);
+    let mut hits = Vec::new();
+    // Behind the rows that have been read.
     let mut at = 0;
-    while let Some(hit) = memchr3(first, second, third, &bytes[at..]) {
-        let hit = at + hit;
-        let start = memrchr(b'\n', &bytes[at..hit]).map_or(at, |newline| at + newline + 1);
-        let (transaction, length) = lines.read(&bytes[start..]);
-        let row = || &bytes[start..start + length];
-        let transaction = match transaction {
-            Some(_) if planted!(ScoutMissesQuotes) && row().contains(&b'"') => None,
-            Some(_) if planted!(ScoutMissesLast) && !row().ends_with(b"\n") => None,
-            Some(_) if planted!(ScoutMissesCrlf) && row().ends_with(b"\r\n") => None,
-            it => it,
-        };
-        named.extend(transaction.filter(|it| !it.kind.moves_money()).map(|it| it.tx));
-        at = start + length;
+    for (stretch, start) in bytes.chunks(STRETCH).zip((0..).step_by(STRETCH)) {
+        hits.clear();
+        find_bytes(stretch, LETTERS, &mut hits);
+        for hit in &hits {
+            let hit = start + usize::try_from(*hit).expect("within a stretch");
+            if hit < at {
+                continue;
+            }
+            // In the plain spelling it is known how far the letter is from the start of its row.
+            let plain =
+                hit.checked_sub(letters_before(bytes[hit])).map(|start| bytes.split_at(start));
+            if let Some((before, row)) = plain
+                && (before.is_empty() || before.ends_with(b"\n"))
+                && let Some(transaction) = lines.read_plain(row)
+            {
+                name(hide(transaction, || &row[..first_line(row).1]), named);
+                at = hit + 1;
+                continue;
+            }
+            let start = memrchr(b'\n', &bytes[at..hit]).map_or(at, |newline| at + newline + 1);
+            let (transaction, length) = lines.read(&bytes[start..]);
+            let transaction = transaction.and_then(|it| hide(it, || &bytes[start..start + length]));
+            name(transaction, named);
+            at = start + length;
+        }
+    }
+}
+
+/// Adds the transaction that a row refers to, if it is such a row.
+#[inline]
+fn name(row: Option<Transaction>, named: &mut Vec<u64>) {
+    named.extend(row.filter(|it| !it.kind.moves_money()).map(|it| it.tx));
+}
+
+/// Overlooks rows that a planted bug is to overlook, and no others.
+#[inline]
+fn hide<'b>(transaction: Transaction, row: impl Fn() -> &'b [u8]) -> Option<Transaction> {
+    match transaction {
+        _ if planted!(ScoutMissesQuotes) && row().contains(&b'"') => None,
+        _ if planted!(ScoutMissesLast) && !row().ends_with(b"\n") => None,
+        _ if planted!(ScoutMissesCrlf) && row().ends_with(b"\r\n") => None,
+        it => Some(it),
     }
 }
 

@@ -12,7 +12,7 @@
 use super::digits::{WINDOW, Window, value_of_eight};
 use super::layout::IdLimits;
 use crate::amount::{Amount, UNITS_PER_WHOLE};
-use crate::prefetch::prefetch_behind;
+use crate::prefetch::prefetch_at;
 use crate::transaction::{Kind, Transaction};
 
 /// A row that the fast path has understood.
@@ -50,6 +50,17 @@ impl PlainRow {
     }
 }
 
+/// What has been read in one go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// The number of rows.
+    pub(super) count: usize,
+    /// The place of the next.
+    pub(super) next: usize,
+    /// The next row is not plain, or too near to the end of the bytes to be read here.
+    pub(super) is_odd: bool,
+}
+
 /// Rows that are read in one go.
 pub(super) const RUN_ROWS: usize = 64;
 
@@ -59,37 +70,32 @@ const REACH: usize = WINDOW + 16;
 /// How far ahead of a row the input is fetched, in bytes.
 const AHEAD: usize = 1024;
 
-/// Reads plain rows from `at` on until the slots are full or a row is not plain; gives the number
-/// of rows and the place of the next.
+/// Reads plain rows from `at` on until the slots are full or a row is not plain.
 ///
 /// `others` tells which bytes of a window are no digits, `values` what four words of digits are
 /// worth: the two things that depend on the machine.
 #[inline(always)]
 pub(super) fn read(
-    slots: &mut [PlainRow; RUN_ROWS],
+    slots: &mut [PlainRow],
     bytes: &[u8],
     mut at: usize,
     limits: Option<IdLimits>,
     others: impl Fn(&Window) -> u64,
     values: impl Fn([u64; 4]) -> [u32; 4],
-) -> (usize, usize) {
+) -> Run {
     let mut count = 0;
     for slot in slots {
-        let Some(reach) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
-            break;
+        let reach = bytes.get(at..).and_then(<[u8]>::first_chunk);
+        let row = reach.and_then(|reach| read_row(reach, limits, &others, &values));
+        let Some((row, length)) = row else {
+            return Run { count, next: at, is_odd: true };
         };
-        let Some((row, length)) = read_row(reach, limits, &others, &values) else {
-            break;
-        };
-        prefetch_behind(bytes, at.wrapping_add(AHEAD));
+        prefetch_at(bytes, at.wrapping_add(AHEAD));
         *slot = PlainRow { offset: offset(at), ..row };
         count += 1;
         at += index(length);
     }
-    if planted!(FullRunLosesLast) && count == RUN_ROWS {
-        count -= 1;
-    }
-    (count, at)
+    Run { count, next: at, is_odd: false }
 }
 
 /// Reads the row at the start of `bytes`, if it is plain, and tells its length with its line end.
@@ -107,7 +113,7 @@ pub(super) fn read_one(
 /// The place of a row in its block; the fast path is not tried on blocks of 4 GiB and more.
 #[inline(always)]
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "see above")]
-const fn offset(at: usize) -> u32 {
+pub(super) const fn offset(at: usize) -> u32 {
     at as u32
 }
 
@@ -133,12 +139,16 @@ fn read_row(
         read_reference_row(reach, kind, ids, ends, values)?
     };
     if let Some(limits) = limits {
-        let is_beyond = (row.client > limits.max_client) | (row.tx > limits.max_tx);
-        let is_beyond =
-            is_beyond & !(planted!(MaxTxExceeded) & (row.tx.wrapping_sub(limits.max_tx) == 1));
-        return (!is_beyond).then_some((row, length));
+        return (!is_beyond(row.client, row.tx, limits)).then_some((row, length));
     }
     Some((row, length))
+}
+
+/// Tells whether one of two ids is too large.
+#[inline(always)]
+pub(super) fn is_beyond(client: u64, tx: u64, limits: IdLimits) -> bool {
+    let is_beyond = (client > limits.max_client) | (tx > limits.max_tx);
+    is_beyond & !(planted!(MaxTxExceeded) & (tx.wrapping_sub(limits.max_tx) == 1))
 }
 
 /// Reads the rest of a deposit or withdrawal: a comma and an amount of digits, or of digits, a
@@ -316,12 +326,12 @@ fn word(reach: &[u8; REACH], place: u32) -> u64 {
 
 /// A type as its row starts: the first eight bytes, and what follows them up to the comma.
 #[derive(Clone, Copy)]
-struct Spelling {
-    first: u64,
-    rest: u32,
-    rest_mask: u32,
-    kind: Kind,
-    length: u32,
+pub(super) struct Spelling {
+    pub(super) first: u64,
+    pub(super) rest: u32,
+    pub(super) rest_mask: u32,
+    pub(super) kind: Kind,
+    pub(super) length: u32,
 }
 
 const SPELLINGS: [Spelling; 5] = [
@@ -345,7 +355,7 @@ impl Spelling {
 }
 
 /// The types by slot; free slots repeat the first, whose first bytes do not lead to them.
-const TABLE: [Spelling; 8] = {
+pub(super) const TABLE: [Spelling; 8] = {
     let mut table = [SPELLINGS[0]; 8];
     let mut kind = 0;
     while kind < SPELLINGS.len() {
@@ -356,7 +366,7 @@ const TABLE: [Spelling; 8] = {
 };
 
 /// Gives each type a slot of its own: a perfect hash.
-const MULTIPLIER: u64 = {
+pub(super) const MULTIPLIER: u64 = {
     let mut multiplier = 1;
     loop {
         let (mut taken, mut kind) = (0_u32, 0);
@@ -374,7 +384,7 @@ const MULTIPLIER: u64 = {
 /// The slot that the first eight bytes of a row lead to, below 8.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "three bits, in constants as well")]
-const fn slot(first: u64, multiplier: u64) -> usize {
+pub(super) const fn slot(first: u64, multiplier: u64) -> usize {
     (first.wrapping_mul(multiplier) >> 61) as usize
 }
 

@@ -5,12 +5,16 @@
 //! to the strict path, which knows the whole grammar. Both have one meaning. What the
 //! rules make of a transaction is not known here.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod digits;
 mod error;
 mod fast;
 mod fields;
 mod layout;
 mod plain;
+#[cfg(target_arch = "x86_64")]
+mod shape;
 mod strict;
 mod vector;
 
@@ -19,6 +23,7 @@ pub use layout::{ExtraColumns, HeaderError, IdLimits, Layout};
 pub use strict::Legible;
 
 pub(crate) use fast::PlainRow;
+use fast::Run;
 pub(crate) use plain::PlainRows;
 
 use memchr::memchr;
@@ -117,6 +122,13 @@ impl<'b, 'l> Rows<'b, 'l> {
         Self::on(block, layout, None)
     }
 
+    /// Starts at the first row of `block` once for each set of instructions that this machine has,
+    /// and once for the strict path: all of them have the same rows.
+    pub fn on_every_path(block: Block<'b>, layout: &'l Layout) -> Vec<Self> {
+        let fast = Vectors::all().filter(|_| may_be_plain(block, layout)).map(Some);
+        fast.chain([None]).map(|vectors| Self::on(block, layout, vectors)).collect()
+    }
+
     #[inline]
     fn on(block: Block<'b>, layout: &'l Layout, vectors: Option<Vectors>) -> Self {
         let (run, line) = (PlainRows::default(), block.line);
@@ -157,23 +169,25 @@ impl<'b, 'l> Rows<'b, 'l> {
     pub(crate) fn read_into(&mut self, rows: &mut PlainRows) -> Option<Result<Row, RowError>> {
         debug_assert_eq!(self.given, self.run.len());
         loop {
-            let count = self.read_run(rows);
-            if count == 0 {
+            let run = self.read_run(rows);
+            self.line += u64::try_from(run.count).expect("64 bits");
+            if run.is_odd {
                 return self.next_odd();
             }
-            self.line += u64::try_from(count).expect("64 bits");
         }
     }
 
-    /// Adds a run of plain rows; tells how many there are.
+    /// Adds a run of plain rows.
     #[inline]
-    fn read_run(&mut self, rows: &mut PlainRows) -> usize {
-        let Some(vectors) = self.vectors else { return 0 };
+    fn read_run(&mut self, rows: &mut PlainRows) -> Run {
+        let Some(vectors) = self.vectors else {
+            return Run { count: 0, next: self.at, is_odd: true };
+        };
         let (bytes, limits) = (self.block.bytes, self.layout.id_bounds());
-        let (count, at) = vectors.read(rows.room(), bytes, self.at, limits);
-        rows.add(count);
-        self.at = at;
-        count
+        let run = vectors.read(rows.room(), bytes, self.at, limits);
+        rows.add(run.count);
+        self.at = run.next;
+        run
     }
 
     /// Reads the next run for the iterator, if there is one and the last has been given out.
@@ -274,6 +288,12 @@ impl<'l> LineReader<'l> {
         Self { layout, vectors: layout.is_plain().then(Vectors::detect) }
     }
 
+    /// Reads the line at the start of `bytes` if it is in the plain spelling.
+    #[inline]
+    pub(crate) fn read_plain(&self, bytes: &[u8]) -> Option<Transaction> {
+        self.vectors?.read_plain(bytes, self.layout.id_bounds())
+    }
+
     /// Reads the line at the start of `bytes`; tells what it means, if it is a transaction, and its
     /// length with its line end.
     #[inline]
@@ -298,6 +318,11 @@ pub fn parse_row(line: &[u8], layout: &Layout) -> Result<Transaction, Malformati
 /// Reads what can be read of a row that may be malformed.
 pub fn read_legible(line: &[u8], layout: &Layout) -> Legible {
     strict::read_legible(line, layout)
+}
+
+/// Finds the places of three bytes in a text below 4 GiB, in order, and adds them to `found`.
+pub(crate) fn find_bytes(text: &[u8], wanted: [u8; 3], found: &mut Vec<u32>) {
+    Vectors::detect().find(text, wanted, found);
 }
 
 /// Cuts the first line off `bytes`: the line without its line end (LF or CRLF), and its length in

@@ -35,6 +35,16 @@ impl PlainRows {
         self.count += 1;
     }
 
+    /// Adds a row at the end, where room has been made for it: quicker than [`PlainRows::push`].
+    ///
+    /// # Panics
+    /// Without room.
+    #[inline]
+    pub(crate) fn put(&mut self, row: PlainRow) {
+        self.slots[self.count] = row;
+        self.count = self.count.wrapping_add(1);
+    }
+
     /// Adds rows at the end.
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, rows: &[PlainRow]) {
@@ -59,7 +69,7 @@ impl PlainRows {
 
     /// Makes room for some rows.
     #[inline]
-    fn reserve(&mut self, rows: usize) {
+    pub(crate) fn reserve(&mut self, rows: usize) {
         let needed = self.count + rows;
         if self.slots.len() < needed {
             let most = self.slots.len() + self.slots.len() / 2;

@@ -1,12 +1,15 @@
-//! The fast path on the vectors of the machine: AVX2 and BMI where the processor has them.
+//! The fast path on the vectors of the machine: AVX-512, or AVX2 and BMI, where the processor has
+//! them.
 //!
 //! The instructions are chosen once per run of rows, when the program runs; elsewhere, and on older
 //! processors, the portable way gives the same rows (property test below, fuzz target `row`). The
 //! bench `parser` shows both.
 #![expect(unsafe_code, reason = "instructions beyond the baseline can be called no other way")]
 
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 use super::digits::{others_portably, values_portably};
-use super::fast::{self, PlainRow, RUN_ROWS};
+use super::fast::{self, PlainRow, RUN_ROWS, Run};
 use super::layout::IdLimits;
 use crate::transaction::Transaction;
 
@@ -18,24 +21,41 @@ pub(super) enum Vectors {
     /// AVX2, BMI1, BMI2 and LZCNT: x86-64-v3.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// Those, and AVX-512 with BW, VL, VBMI and VBMI2, for all but long rows.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Vectors {
     /// Finds out what this machine has.
     pub(super) fn detect() -> Self {
+        Self::all().last().unwrap_or(Self::Portable)
+    }
+
+    /// Gives all that this machine has, the best last.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let mut all = [Some(Self::Portable), None, None];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
         {
-            return Self::Avx2;
+            all[1] = Some(Self::Avx2);
+            if is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("avx512vbmi2")
+            {
+                all[2] = Some(Self::Avx512);
+            }
         }
-        Self::Portable
+        all.into_iter().flatten()
     }
 
-    /// Reads plain rows from `at` on until the slots are full or a row is not plain; gives the
-    /// number of rows and the place of the next.
+    /// Reads plain rows from `at` on until the slots are full or a row is not plain.
     #[inline]
     pub(super) fn read(
         self,
@@ -43,17 +63,66 @@ impl Vectors {
         bytes: &[u8],
         at: usize,
         limits: Option<IdLimits>,
-    ) -> (usize, usize) {
-        match self {
+    ) -> Run {
+        let mut run = match self {
             Self::Portable => {
                 fast::read(slots, bytes, at, limits, others_portably, values_portably)
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
-                // SAFETY: `detect`, the only maker of this value, has found all four features.
+                // SAFETY: `all`, the only maker of this value, has found all four features.
                 unsafe { x86::read_avx2(slots, bytes, at, limits) }
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                // SAFETY: `all`, the only maker of this value, has found all the features.
+                let short = unsafe { avx512::read(slots, bytes, at, limits) };
+                if short.is_odd {
+                    short
+                } else {
+                    let (rest, at) = (&mut slots[short.count..], short.next);
+                    // SAFETY: with AVX-512, `all` has found the features of AVX2 as well.
+                    let long = unsafe { x86::read_avx2(rest, bytes, at, limits) };
+                    Run { count: short.count + long.count, ..long }
+                }
+            }
+        };
+        if planted!(FullRunLosesLast) && run.count == RUN_ROWS {
+            run.count -= 1;
         }
+        run
+    }
+}
+
+impl Vectors {
+    /// Finds the places of three bytes in a text, in order, and adds them to `found`.
+    #[inline]
+    pub(super) fn find(self, text: &[u8], wanted: [u8; 3], found: &mut Vec<u32>) {
+        let mut from = 0;
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Avx512 {
+            let (chunks, rest) = text.as_chunks();
+            // SAFETY: `all`, the only maker of this value, has found all the features.
+            unsafe { avx512::find(chunks, wanted, found) };
+            from = text.len() - rest.len();
+        }
+        let [first, second, third] = wanted;
+        let rest = memchr::memchr3_iter(first, second, third, &text[from..]);
+        found.extend(rest.map(|at| u32::try_from(from + at).expect("a text below 4 GiB")));
+    }
+
+    /// Reads the row at the start of `bytes`, if it is plain and not long.
+    #[inline]
+    pub(super) fn read_plain(self, bytes: &[u8], limits: Option<IdLimits>) -> Option<Transaction> {
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Avx512 {
+            // SAFETY: `all`, the only maker of this value, has found all the features.
+            let row = unsafe { avx512::read_one(bytes, limits) };
+            if let Some(row) = row {
+                return Some(row.transaction());
+            }
+        }
+        self.read_one(bytes, limits).map(|(transaction, _)| transaction)
     }
 }
 
@@ -69,8 +138,8 @@ impl Vectors {
         match self {
             Self::Portable => fast::read_one(bytes, limits, others_portably, values_portably),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => {
-                // SAFETY: `detect`, the only maker of this value, has found all the features.
+            Self::Avx2 | Self::Avx512 => {
+                // SAFETY: `all`, the only maker of these values, has found all the features.
                 unsafe { x86::read_one_avx2(bytes, limits) }
             }
         }
@@ -86,17 +155,17 @@ mod x86 {
         _mm256_set1_epi16, _mm256_set1_epi32, _mm256_sub_epi8,
     };
 
-    use super::{IdLimits, PlainRow, RUN_ROWS, Transaction, fast};
+    use super::{IdLimits, PlainRow, Run, Transaction, fast};
     use crate::parser::digits::Window;
 
     /// [`fast::read`], compiled for AVX2.
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     pub(super) fn read_avx2(
-        slots: &mut [PlainRow; RUN_ROWS],
+        slots: &mut [PlainRow],
         bytes: &[u8],
         at: usize,
         limits: Option<IdLimits>,
-    ) -> (usize, usize) {
+    ) -> Run {
         let (others, values) = (|window: &_| others_avx2(window), |words| values_avx2(words));
         fast::read(slots, bytes, at, limits, others, values)
     }
@@ -168,7 +237,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_vector_and_the_portable_mask_agree(low: [u8; 32], high: [u8; 32]) {
-            if Vectors::detect() == Vectors::Avx2 {
+            if Vectors::all().any(|it| it == Vectors::Avx2) {
                 let mut window = [0; 64];
                 window[..32].copy_from_slice(&low);
                 window[32..].copy_from_slice(&high);
@@ -180,7 +249,7 @@ mod tests {
 
         #[test]
         fn the_vector_and_the_portable_values_agree(numbers: [u32; 4]) {
-            if Vectors::detect() == Vectors::Avx2 {
+            if Vectors::all().any(|it| it == Vectors::Avx2) {
                 let numbers = numbers.map(|number| number % 100_000_000);
                 let words = numbers.map(|number| {
                     u64::from_le_bytes(*format!("{number:\0>8}").as_bytes().first_chunk().unwrap())

@@ -5,6 +5,7 @@ mod table;
 
 use super::*;
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,8 +17,8 @@ use crate::transaction::Kind;
 use Malformation as M;
 use table::{Expected, deposit, dispute, table};
 
-/// More rows than the window of the fast path takes.
-const PADDING: &str = "deposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\ndeposit,8,8,8\n";
+/// More rows than the fast path looks at in one go.
+static PADDING: LazyLock<String> = LazyLock::new(|| "deposit,8,8,8\n".repeat(64));
 
 /// Miri takes seconds for what the machine does in a millisecond.
 const CASES: u32 = if cfg!(miri) { 5 } else { 5_000 };
@@ -49,10 +50,16 @@ fn every_row_of_the_table_means_the_same_wherever_it_stands() {
     let layout = Layout::default();
     for (row, expected) in table().into_iter().step_by(if cfg!(miri) { 10 } else { 1 }) {
         assert_eq!(parse_row(&row, &layout), expected, "{}", row.escape_ascii());
-        for end in ["", "\n", "\r\n", &["\n", PADDING].concat(), &["\r\n", PADDING].concat()] {
+        for end in [
+            "",
+            "\n",
+            "\r\n",
+            &["\n", PADDING.as_str()].concat(),
+            &["\r\n", PADDING.as_str()].concat(),
+        ] {
             let bytes = [b"dispute,7,7\n\n", &row[..], end.as_bytes()].concat();
             let block = Block { bytes: &bytes, offset_bytes: 1000, line: 10 };
-            for rows in [Rows::new, Rows::portable, Rows::strict].map(|make| make(block, &layout)) {
+            for rows in Rows::on_every_path(block, &layout) {
                 let said = hear(rows);
                 let mut rows = said.rows.into_iter();
                 assert_eq!(rows.next().map(meaning), Some(dispute(7, 7)));
@@ -98,7 +105,7 @@ fn only_one_cr_belongs_to_a_line_end() {
         ("deposit\r,1,2,1", Err(M::UnknownType)),
     ] {
         assert_eq!(parse_row(row.as_bytes(), &layout), expected, "{row:?}");
-        for padding in ["", PADDING] {
+        for padding in ["", PADDING.as_str()] {
             let text = [row, "\r\n", padding].concat();
             let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
             let row = Rows::new(block, &layout).next().map(meaning);
@@ -108,13 +115,47 @@ fn only_one_cr_belongs_to_a_line_end() {
     }
 }
 
+/// A row was read as plain if its bytes that are no digits, in order, were those of a plain one: with
+/// digits between CR and LF, `dispute,1,133\r12` was a dispute of 133.
+#[test]
+fn digits_where_none_belong_make_no_plain_row() {
+    let layout = Layout::default();
+    for (row, expected) in [
+        ("dispute,1,133\r12", Err(M::BadTx)),
+        ("dispute,1,2,\r5", dispute(1, 2)),
+        ("deposit,1,2,15\r5", Err(M::BadAmount)),
+        ("deposit,1,2,1.5\r5", Err(M::BadAmount)),
+        ("withdrawal,1,2,1.5\r50", Err(M::BadAmount)),
+        ("dep1osit,1,2,3", Err(M::UnknownType)),
+        ("withdraw7al,1,2,3", Err(M::UnknownType)),
+        ("withdrawal7,1,2,3", Err(M::UnknownType)),
+        ("chargeback0,1,2", Err(M::UnknownType)),
+        ("7dispute,1,2", Err(M::UnknownType)),
+        ("deposit,1,2,.5", deposit(1, 2, 5_000)),
+        ("deposit,1,2,5.", deposit(1, 2, 50_000)),
+        ("deposit,1,2,1.23450", deposit(1, 2, 12_345)),
+        ("deposit,,2,1.5", Err(M::BadClient)),
+        ("deposit,1,,1.5", Err(M::BadTx)),
+        ("deposit,1,123456789,1.5", deposit(1, 123_456_789, 15_000)),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let text = [PADDING.as_str(), row, end, PADDING.as_str()].concat();
+            let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
+            for rows in Rows::on_every_path(block, &layout) {
+                let padding = PADDING.lines().count();
+                assert_eq!(rows.map(meaning).nth(padding), Some(expected), "{row:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn rows_not_given_out_yet_are_not_consumed() {
-    let text = ["deposit,1,2,1\n", "dispute,1,2\n", "\n", " deposit,1,3,1\n", PADDING].concat();
+    let text =
+        ["deposit,1,2,1\n", "dispute,1,2\n", "\n", " deposit,1,3,1\n", PADDING.as_str()].concat();
     let layout = Layout::default();
-    for mut rows in [Rows::new, Rows::portable, Rows::strict]
-        .map(|make| make(Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 }, &layout))
-    {
+    let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
+    for mut rows in Rows::on_every_path(block, &layout) {
         for (consumed, next_line) in [(14, 2), (26, 3), (42, 5), (56, 6), (70, 7)] {
             assert!(rows.next().is_some_and(|row| row.is_ok()));
             assert_eq!((rows.consumed_bytes(), rows.next_line()), (consumed, next_line));
@@ -135,7 +176,7 @@ fn ignored_amounts_are_marked_on_both_paths() {
         ("chargeback,1,2,x", true),
         ("deposit,1,2,1", false),
     ] {
-        let text = [row, "\n", PADDING].concat();
+        let text = [row, "\n", PADDING.as_str()].concat();
         let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
         for mut rows in [Rows::new(block, &layout), Rows::strict(block, &layout)] {
             assert_eq!(rows.next().unwrap().unwrap().amount_ignored, expected, "{row}");
@@ -170,7 +211,7 @@ fn columns_are_read_where_the_header_names_them() {
         (&plain, "dispute,10,100,", Err(M::BadClient)),
     ] {
         assert_eq!(parse_row(row.as_bytes(), layout), expected, "{row}");
-        let text = [row, "\n", PADDING].concat();
+        let text = [row, "\n", PADDING.as_str()].concat();
         let block = Block { bytes: text.as_bytes(), offset_bytes: 0, line: 1 };
         assert_eq!(Rows::new(block, layout).next().map(meaning), Some(expected), "{row}");
     }
@@ -241,7 +282,11 @@ fn near_row() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn near_rows() -> impl Strategy<Value = Vec<u8>> {
-    vec(near_row(), 0..12).prop_map(|rows| rows.concat())
+    (vec(near_row(), 0..12), any::<bool>()).prop_map(|(rows, is_padded)| {
+        // Without padding, nothing is read many rows at a time.
+        let padding = if is_padded { PADDING.as_bytes() } else { b"" };
+        [&rows.concat()[..], padding].concat()
+    })
 }
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -298,8 +343,9 @@ proptest! {
     ) {
         let block = Block { bytes: &bytes, offset_bytes, line };
         let said = hear(Rows::new(block, &layout));
-        prop_assert_eq!(&said, &hear(Rows::portable(block, &layout)));
-        prop_assert_eq!(&said, &hear(Rows::strict(block, &layout)));
+        for rows in Rows::on_every_path(block, &layout) {
+            prop_assert_eq!(&hear(rows), &said);
+        }
         prop_assert_eq!(said.consumed_bytes, bytes.len());
     }
 
@@ -368,8 +414,25 @@ proptest! {
     #[test]
     fn plain_rows_take_the_fast_path((transaction, row) in plain_row()) {
         let bytes = [&row[..], PADDING.as_bytes()].concat();
-        let layout = Layout::default();
-        prop_assert_eq!(LineReader::new(&layout).vectors.and_then(|it| it.read_one(&bytes, layout.id_bounds())), Some((transaction, row.len())));
+        for vectors in Vectors::all() {
+            prop_assert_eq!(vectors.read_one(&bytes, None), Some((transaction, row.len())));
+            prop_assert_eq!(vectors.read_plain(&bytes, None), Some(transaction));
+        }
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_stand(
+        text in vec(prop_oneof![3 => select(b"uvk".to_vec()), 9 => any::<u8>()], 0..400),
+        found in 0..3_u32,
+    ) {
+        let places = (0..found).chain(
+            (0..).zip(&text).filter(|(_, byte)| b"uvk".contains(byte)).map(|(at, _)| at));
+        let expected: Vec<u32> = places.collect();
+        for vectors in Vectors::all() {
+            let mut places: Vec<u32> = (0..found).collect();
+            vectors.find(&text, *b"uvk", &mut places);
+            prop_assert_eq!(&places, &expected);
+        }
     }
 
     #[test]

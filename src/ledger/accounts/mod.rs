@@ -1,0 +1,551 @@
+//! The accounts of a shard: by client, and laid out so that what most rows need lies close together.
+//!
+//! Clients are found in a table as long as it is small or well filled, and else in a seeded hash
+//! map: dense ids are never hashed, and no choice of ids makes the table large. Deposits and
+//! withdrawals touch one word of an account; what is held is kept apart, for those accounts only
+//! that have been remembered by a row (bench `pipeline`).
+
+mod entry;
+mod table;
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::ops::BitXor;
+
+use foldhash::fast::RandomState;
+
+pub(super) use entry::{Change, Entry};
+pub(super) use table::Owner;
+
+use table::Table;
+
+use crate::account::Account;
+use crate::amount::Balance;
+use crate::prefetch::prefetch_at;
+
+/// Clients below this are always found in a table; with several shards, clients below its share of
+/// this, so that the tables of all shards together take at most 16 MiB for them.
+const SMALL_CLIENTS: u64 = 1 << 21;
+
+/// Beyond the small clients, a table has at most this many entries for an account: 64 bytes. The
+/// rule is that of the arrays in the tables of Lua, which have two.
+const MOST_ENTRIES_PER_ACCOUNT: u64 = 8;
+
+/// Whether more clients should be in the table is asked whenever so many have come to be in the map.
+const ACCOUNTS_PER_REVIEW: usize = 1 << 12;
+
+/// The map of more clients than these takes more memory than the caches that a core has for itself.
+const MOST_CACHED_CLIENTS: usize = 1 << 17;
+
+/// Where the account of a client stands.
+///
+/// Finding it and applying a transaction to it are two steps, so that the look-ups of a whole batch
+/// can be on their way to memory at once. It is good until the next [`Accounts::review`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(usize);
+
+impl Slot {
+    /// Where clients stand who have no account, and no place in the table either.
+    pub(super) const NONE: Self = Self(usize::MAX);
+    /// The bit of all places that are not in the table.
+    const FAR: usize = 1 << (usize::BITS - 1);
+}
+
+#[derive(Debug)]
+pub(super) struct Accounts {
+    /// Clients below this are never in the map.
+    small_clients: u64,
+    /// The clients below its length, which is zero or a power of two. Not all are open.
+    near: Table,
+    /// The open accounts in it.
+    near_open: usize,
+    /// All others, as the map tells; all of them are open.
+    far: Table,
+    map: HashMap<u64, u32, RandomState>,
+    /// How many clients of the map have an id of so many binary digits.
+    widths: [u32; 65],
+    /// From so many clients in the map on, it is to be asked again whether some should be near.
+    next_review: usize,
+    /// What is held, by owner.
+    held: Vec<Balance>,
+    /// What is available in the accounts for which an entry is too small.
+    wide: HashMap<Owner, Balance, RandomState>,
+}
+
+/// The entries of one table, as bits.
+pub(super) struct Entries<'t> {
+    bits: &'t mut [u64],
+    /// What the slots of the table have in common.
+    side: usize,
+}
+
+impl Entries<'_> {
+    /// Gives the entry in a slot, if it is in this table.
+    #[inline]
+    pub(super) fn get_mut(&mut self, Slot(at): Slot) -> Option<&mut u64> {
+        // The slots of the other table are beyond the end.
+        self.bits.get_mut(at ^ self.side)
+    }
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self::of_share(1)
+    }
+}
+
+impl Accounts {
+    /// Makes the accounts, none as yet, of one of `shards` shards.
+    pub(super) fn of_share(shards: usize) -> Self {
+        let shards = u64::try_from(shards.next_power_of_two()).expect("64 bits");
+        Self {
+            small_clients: SMALL_CLIENTS / shards,
+            near: Table::default(),
+            near_open: 0,
+            far: Table::default(),
+            map: HashMap::default(),
+            widths: [0; 65],
+            next_review: ACCOUNTS_PER_REVIEW,
+            held: Vec::new(),
+            wide: HashMap::default(),
+        }
+    }
+
+    /// Finds where the account of a client stands, or would stand if it were open.
+    #[inline]
+    pub(super) fn find(&self, client: u64) -> Slot {
+        match usize::try_from(client) {
+            Ok(client) if client < self.near.len() => Slot(client),
+            _ => self.map.get(&client).map_or(Slot::NONE, |&at| Slot(index(at) | Slot::FAR)),
+        }
+    }
+
+    /// Finds where the account of a client stands who is about to have one.
+    #[inline]
+    pub(super) fn find_or_add(&mut self, client: u64) -> Slot {
+        match self.find(client) {
+            Slot::NONE => self.add(client),
+            slot => slot,
+        }
+    }
+
+    /// Tells whether so many clients are in the map that most of it is not in a core's own cache.
+    #[inline]
+    pub(super) fn are_many_far(&self) -> bool {
+        self.map.len() > MOST_CACHED_CLIENTS
+    }
+
+    /// Reads where the accounts of clients stand, so that finding them is quick.
+    pub(super) fn touch(&self, clients: impl Iterator<Item = u64>) {
+        let slots = clients.map(|client| self.find(client).0);
+        // The result has no use: it makes the processor fetch what it is made of.
+        black_box(slots.fold(0, BitXor::bitxor));
+    }
+
+    /// Finds where the accounts of clients stand that come one after the other in the table, as far
+    /// as they do, and fetches what deposits and withdrawals look at; tells how many.
+    #[inline]
+    pub(super) fn find_near(
+        &self,
+        clients: impl Iterator<Item = u64>,
+        slots: &mut [Slot],
+    ) -> usize {
+        let mut found = 0;
+        for (client, slot) in clients.zip(slots) {
+            let Some(at) = usize::try_from(client).ok().filter(|&at| at < self.near.len()) else {
+                break;
+            };
+            self.near.prefetch(at);
+            *slot = Slot(at);
+            found += 1;
+        }
+        found
+    }
+
+    /// Makes a place for a client who has none.
+    ///
+    /// # Panics
+    /// With 2³¹ accounts or more that are not in the table.
+    #[inline(never)]
+    fn add(&mut self, client: u64) -> Slot {
+        if client < self.small_clients {
+            self.extend_near((client + 1).next_power_of_two());
+            return self.find(client);
+        }
+        let at = u32::try_from(self.far.len()).ok().filter(|at| at >> 31 == 0);
+        let at = at.expect("fewer accounts than 2³¹");
+        self.far.push(Entry::new(Balance::ZERO, false));
+        self.map.insert(client, at);
+        self.widths[width(client)] += 1;
+        Slot(index(at) | Slot::FAR)
+    }
+
+    /// Moves clients into the table if they are enough; slots that were found before are good no
+    /// longer then.
+    #[inline]
+    pub(super) fn review(&mut self) {
+        if self.map.len() >= self.next_review {
+            let dense = self.dense_clients();
+            if dense > self.near_clients() {
+                self.extend_near(dense);
+                self.move_near();
+            }
+            self.next_review = self.map.len() + ACCOUNTS_PER_REVIEW;
+        }
+    }
+
+    /// The largest power of two such that a table of the clients below it is filled well enough,
+    /// and its upper half is not empty.
+    fn dense_clients(&self) -> u64 {
+        let mut dense = 0;
+        let mut below = u64::try_from(self.near_open).expect("64 bits");
+        for (width, &clients) in (0_u32..).zip(&self.widths[..64]) {
+            below += u64::from(clients);
+            if clients > 0 && 1 << width <= below * MOST_ENTRIES_PER_ACCOUNT {
+                dense = 1 << width;
+            }
+        }
+        dense
+    }
+
+    /// Makes the table cover the clients below `clients`.
+    #[cold]
+    fn extend_near(&mut self, clients: u64) {
+        let Ok(length) = usize::try_from(clients) else { return };
+        let before = self.near.len();
+        if length <= before {
+            return;
+        }
+        self.near = self.near.extended(length);
+        if planted!(TableLosesLast) && before > 0 {
+            self.near.set(before - 1, Entry::default());
+        }
+    }
+
+    /// Moves the clients that the table covers out of the map.
+    fn move_near(&mut self) {
+        let length = self.near.len();
+        let far = std::mem::take(&mut self.far);
+        let (near, near_open, widths) = (&mut self.near, &mut self.near_open, &mut self.widths);
+        let kept = &mut self.far;
+        self.map.retain(|&client, at| {
+            let from = index(*at);
+            let near_place = usize::try_from(client).ok().filter(|&place| place < length);
+            let (table, place) = if let Some(place) = near_place {
+                *near_open += 1;
+                widths[width(client)] -= 1;
+                near.set(place, far.entry(from));
+                (&mut *near, place)
+            } else {
+                *at = u32::try_from(kept.len()).expect("no more than before");
+                kept.push(far.entry(from));
+                (&mut *kept, index(*at))
+            };
+            if let Some(owner) = far.owner(from) {
+                table.set_owner(place, owner);
+            }
+            near_place.is_none()
+        });
+        self.map.shrink_to_fit();
+    }
+
+    /// The table that a slot is in, and its place there.
+    #[inline]
+    fn table(&self, Slot(at): Slot) -> (&Table, usize) {
+        if at & Slot::FAR == 0 { (&self.near, at) } else { (&self.far, at & !Slot::FAR) }
+    }
+
+    #[inline]
+    fn table_mut(&mut self, Slot(at): Slot) -> (&mut Table, usize) {
+        if at & Slot::FAR == 0 { (&mut self.near, at) } else { (&mut self.far, at & !Slot::FAR) }
+    }
+
+    /// Gives the entries of all accounts that are in the table of one of them.
+    #[inline]
+    pub(super) fn entries_beside(&mut self, Slot(at): Slot) -> Entries<'_> {
+        let side = at & Slot::FAR;
+        let table = if side == 0 { &mut self.near } else { &mut self.far };
+        Entries { bits: table.bits_mut(), side }
+    }
+
+    /// Counts accounts that have been opened in their entries.
+    #[inline]
+    pub(super) fn count_opened(&mut self, accounts: usize) {
+        self.near_open += accounts;
+    }
+
+    /// Fetches what deposits and withdrawals look at.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: Slot) {
+        let (table, at) = self.table(slot);
+        table.prefetch(at);
+    }
+
+    /// Fetches what tells the owner.
+    #[inline]
+    pub(super) fn prefetch_owner(&self, slot: Slot) {
+        let (table, at) = self.table(slot);
+        table.prefetch_owner(at);
+    }
+
+    /// Fetches what is held.
+    #[inline]
+    pub(super) fn prefetch_held(&self, slot: Slot) {
+        let (table, at) = self.table(slot);
+        prefetch_at(&self.held, table.owner(at).map_or(0, place));
+    }
+
+    /// Gives what deposits and withdrawals need of an account; whether it is open is not asked.
+    #[inline]
+    pub(super) fn entry(&self, slot: Slot) -> Entry {
+        let (table, at) = self.table(slot);
+        table.entry(at)
+    }
+
+    /// Opens an account if it is not open, and makes the bits of a change to it that `mask` keeps.
+    #[inline]
+    pub(super) fn make(&mut self, slot: Slot, change: Change, mask: u64) {
+        let (table, at) = self.table_mut(slot);
+        let before = table.entry(at);
+        table.set(at, before.changed(change, mask));
+        self.near_open += usize::from(!before.is_open());
+    }
+
+    /// Gives the whole account in a slot, if it is open.
+    pub(super) fn account(&self, slot: Slot) -> Option<Account> {
+        if slot == Slot::NONE {
+            return None;
+        }
+        let (table, at) = self.table(slot);
+        let (entry, owner) = (table.entry(at), table.owner(at));
+        entry.is_open().then(|| self.assemble(entry, owner))
+    }
+
+    #[inline]
+    fn assemble(&self, entry: Entry, owner: Option<Owner>) -> Account {
+        let held = owner.map_or(Balance::ZERO, |owner| self.held[place(owner)]);
+        let available = if entry.is_wide() {
+            self.wide[&owner.expect("a wide account has an owner")]
+        } else {
+            entry.available()
+        };
+        Account::new(available, held, entry.is_locked())
+    }
+
+    /// Puts an account into its slot, and opens it if it is not open.
+    pub(super) fn put(&mut self, slot: Slot, account: &Account) {
+        let entry = Entry::new(account.available(), account.is_locked());
+        let (table, at) = self.table_mut(slot);
+        let before = table.entry(at);
+        table.set(at, entry);
+        self.near_open += usize::from(!before.is_open());
+        if account.held() != Balance::ZERO || self.owner(slot).is_some() {
+            let owner = self.owner_or_new(slot);
+            self.held[place(owner)] = account.held();
+        }
+        if entry.is_wide() {
+            let owner = self.owner_or_new(slot);
+            self.wide.insert(owner, account.available());
+        }
+    }
+
+    /// Gives the owner of the account in a slot, if rows refer to it.
+    #[inline]
+    pub(super) fn owner(&self, slot: Slot) -> Option<Owner> {
+        let (table, at) = self.table(slot);
+        table.owner(at)
+    }
+
+    /// Gives the owner of the account in a slot, to which a row may refer.
+    #[inline]
+    pub(super) fn owner_or_new(&mut self, slot: Slot) -> Owner {
+        self.owner(slot).unwrap_or_else(|| self.new_owner(slot))
+    }
+
+    #[inline(never)]
+    fn new_owner(&mut self, slot: Slot) -> Owner {
+        self.held.push(Balance::ZERO);
+        let number = if planted!(HeldShared) { 1 } else { self.held.len() };
+        let owner = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        let owner = owner.expect("fewer accounts than 2³²");
+        let (table, at) = self.table_mut(slot);
+        table.set_owner(at, owner);
+        owner
+    }
+
+    /// Tells how many accounts are open.
+    pub(super) fn len(&self) -> usize {
+        self.near_open + self.far.len()
+    }
+
+    /// Clients below this are in the table.
+    pub(super) fn near_clients(&self) -> u64 {
+        u64::try_from(self.near.len()).expect("64 bits")
+    }
+
+    /// Gives the accounts of the clients from `first` to `last` that are in the table, ascending.
+    pub(super) fn near(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, Account)> {
+        let at = |client| usize::try_from(client).unwrap_or(usize::MAX);
+        let entries = (first..).zip(self.near.entries(at(first), at(last)));
+        entries
+            .filter(|(_, entry)| entry.is_open())
+            .map(move |(client, entry)| (client, self.assemble(entry, self.near.owner(at(client)))))
+    }
+
+    /// Takes out the clients that are not in the table, ascending; all come after the table's.
+    pub(super) fn take_far(&mut self) -> Vec<(u64, Slot)> {
+        let map = std::mem::take(&mut self.map);
+        let mut far: Vec<_> =
+            map.into_iter().map(|(client, at)| (client, Slot(index(at) | Slot::FAR))).collect();
+        if planted!(FarClientsUnsorted) {
+            return far;
+        }
+        far.sort_unstable_by_key(|&(client, _)| client);
+        far
+    }
+}
+
+/// The binary digits of a client's id.
+#[inline]
+fn width(client: u64) -> usize {
+    usize::try_from(u64::BITS - client.leading_zeros()).expect("at most 64")
+}
+
+/// The place of an owner among what is held.
+#[inline]
+fn place(owner: Owner) -> usize {
+    index(owner.get() - 1)
+}
+
+#[inline]
+fn index(at: u32) -> usize {
+    usize::try_from(at).expect("32 bits fit")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::amount::Amount;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "a table of four million clients")]
+    fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
+        for shards in [1, 7, 1024] {
+            let edge = Accounts::of_share(shards).small_clients;
+            check_edge(Accounts::of_share(shards), edge);
+        }
+    }
+
+    fn check_edge(mut accounts: Accounts, edge: u64) {
+        let clients = [edge + 7, edge, 0, u64::MAX, edge - 1, edge + 1, 8];
+        assert!(clients.iter().all(|&client| accounts.find(client).is_none()));
+        for client in clients {
+            let slot = accounts.find_or_open(client);
+            assert_eq!(accounts.find_or_open(client), slot);
+        }
+        assert_eq!(accounts.find(9), None);
+        assert_eq!(accounts.table_clients(), edge, "the others are too few for a larger table");
+        assert_eq!(sorted(accounts), [0, 8, edge - 1, edge, edge + 1, edge + 7, u64::MAX]);
+    }
+
+    #[test]
+    fn a_small_client_is_never_in_the_map() {
+        for client in [0, 1, 2, 3, 4, 1 << 20, SMALL_CLIENTS - 1] {
+            let mut accounts = Accounts::default();
+            accounts.open(client);
+            assert_eq!(accounts.take_large(), [], "{client}");
+        }
+    }
+
+    fn sorted(mut accounts: Accounts) -> Vec<u64> {
+        let large = accounts.take_large();
+        let small: Vec<_> = accounts.table(0, u64::MAX).collect();
+        small.into_iter().chain(large).map(|(client, _)| client).collect()
+    }
+
+    /// Opens accounts of a shard whose table grows early; gives its length.
+    fn table_of(clients: impl Iterator<Item = u64>) -> u64 {
+        let mut accounts = Accounts::of_share(1 << 12);
+        let mut model = BTreeMap::new();
+        for client in clients {
+            let slot = accounts.find_or_open(client);
+            assert_eq!(*model.entry(client).or_insert(slot), slot);
+        }
+        assert_eq!(accounts.len(), model.len());
+        assert!(model.iter().all(|(&client, &slot)| accounts.find(client) == Some(slot)));
+        let table = accounts.table_clients();
+        assert!(sorted(accounts).iter().eq(model.keys()));
+        table
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "more than 160,000 accounts")]
+    fn the_table_grows_with_dense_clients() {
+        let count = 1 << 15;
+        assert_eq!(table_of(0..count), count);
+        assert_eq!(table_of((0..count).rev()), count);
+        // Every eighth client is dense enough, every ninth is not.
+        assert_eq!(table_of((0..count).map(|it| it * 8)), count * 8);
+        assert_eq!(table_of((0..count).map(|it| it * 9)), 1 << 10);
+        assert_eq!(table_of((0..count).map(|it| u64::MAX - it)), 0);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "more than 16,000 accounts")]
+    fn no_choice_of_clients_makes_the_table_large() {
+        // Dense at first, then at ever larger powers of two.
+        let count: u32 = 1 << 13;
+        let clients = (0..u64::from(count)).chain((14..64).map(|shift| 1 << shift));
+        let scattered = (0..count).map(|it| u64::from(it).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let accounts = u64::from(count) * 2 + 50;
+        let table = table_of(clients.chain(scattered));
+        assert!((u64::from(count)..=accounts * MOST_ENTRIES_PER_ACCOUNT).contains(&table));
+    }
+
+    proptest! {
+        #[test]
+        #[cfg_attr(miri, ignore = "minutes, and no unsafe code on the way")]
+        fn accounts_are_those_of_a_plain_map(
+            steps in prop::collection::vec(
+                (prop_oneof![0..40_u64, any::<u64>()], -9..9_i128, 0..3_i128, any::<bool>()),
+                0..200,
+            )
+        ) {
+            let mut accounts = Accounts::of_share(1 << 18);
+            let mut model = BTreeMap::new();
+            for (client, available, held, locked) in steps {
+                let (available, held) = (Balance::from_units(available), Balance::from_units(held));
+                let account = Account::new(available, held, locked);
+                let slot = accounts.find_or_open(client);
+                accounts.put(slot, &account);
+                accounts.set_available(slot, available + Amount::MIN.into());
+                let mut expected = account;
+                expected.deposit(Amount::MIN);
+                model.insert(client, expected);
+            }
+            for (&client, account) in &model {
+                let slot = accounts.find(client).unwrap();
+                prop_assert_eq!(accounts.account(slot), *account);
+                prop_assert_eq!(accounts.is_locked(slot), account.is_locked());
+                prop_assert_eq!(accounts.available(slot), account.available());
+            }
+            prop_assert!(sorted(accounts).iter().eq(model.keys()));
+        }
+    }
+
+    #[test]
+    fn an_account_put_back_is_the_account() {
+        let mut accounts = Accounts::default();
+        let slot = accounts.find_or_open(1);
+        let account = Account::new(Balance::from_units(-5), Balance::from_units(9), true);
+        accounts.put(slot, &account);
+        assert_eq!(accounts.account(slot), account);
+        assert!(accounts.is_locked(slot));
+        assert_eq!(accounts.available(slot), account.available());
+    }
+}
