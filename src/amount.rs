@@ -164,9 +164,6 @@ impl Balance {
     /// No money.
     pub const ZERO: Self = Self(0);
 
-    /// The least balance that can be told.
-    pub(crate) const LEAST: Self = Self(i128::MIN);
-
     /// Makes a balance of `units` of 1/10 000.
     pub const fn from_units(units: i128) -> Self {
         Self(units)
@@ -190,11 +187,10 @@ impl Balance {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// Makes the balance of an amount, below zero if `is_negative`.
+    /// Makes the balance of the bits of an amount that `mask` keeps: all, or none.
     #[inline]
-    pub fn signed(amount: Amount, is_negative: bool) -> Self {
-        let units = i128::from(amount.units());
-        Self(if is_negative { -units } else { units })
+    pub(crate) fn kept(amount: Amount, mask: u64) -> Self {
+        Self(i128::from(amount.units() & mask))
     }
 
     /// Appends the balance to `out` with exactly four decimals, `-0.5000` when negative.

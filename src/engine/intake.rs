@@ -90,8 +90,8 @@ pub(super) struct Intake<'c, 's> {
     /// The refused rows of the current block, where they are reported.
     refused: Vec<Refused>,
     reporting: bool,
-    /// The references of the current block; kept for its memory.
-    references: References,
+    /// What is known of the rows of the current block; kept for its memory.
+    survey: Survey,
     /// The number of the current block, over all sources.
     block: u64,
     /// The number of the line that comes next, once the first block of its source has come.
@@ -105,13 +105,22 @@ const MASK_BITS: usize = 64;
 /// References between a fetch and the look at what it has fetched.
 const AHEAD: usize = 24;
 
-/// The rows of a block that refer to transactions.
+/// What is known of the rows of a block before their ids are decided.
 #[derive(Default)]
-struct References {
-    /// The places of the rows among those of the block; what stands behind the count of those found
-    /// means nothing.
-    places: Vec<u32>,
-    found: Vec<Reference>,
+struct Survey {
+    groups: Vec<Group>,
+    /// The rows that refer to transactions.
+    references: Vec<Reference>,
+    /// The places of these rows among those of the block.
+    places: Vec<usize>,
+}
+
+/// Rows whose ids are decided together.
+struct Group {
+    /// Which of them move money, the first lowest.
+    money: u64,
+    /// Where the ids of these start, if they follow one another.
+    run: Option<u64>,
 }
 
 /// A row that refers to a transaction.
@@ -121,29 +130,44 @@ struct Reference {
     lookup: Lookup,
 }
 
-impl References {
-    /// Looks up what rows refer to.
-    fn find(&mut self, rows: &[PlainRow], registry: &mut Registry) {
-        self.places.resize(rows.len().max(self.places.len()), 0);
-        let mut count = 0;
-        for (at, row) in (0..).zip(rows) {
-            // Written for every row and kept for some: which ones nobody can guess.
-            self.places[count] = at;
-            count += usize::from(!row.kind.moves_money());
+impl Survey {
+    /// Looks over the rows of a block, and looks up what they refer to.
+    fn make(&mut self, rows: &[PlainRow], registry: &mut Registry) {
+        self.groups.clear();
+        self.places.clear();
+        for (rows, start) in rows.chunks(MASK_BITS).zip((0..).step_by(MASK_BITS)) {
+            let group = Group::of(rows);
+            let all = u64::MAX >> (MASK_BITS - rows.len());
+            self.places.extend(ones(!group.money & all).map(|at| start + at));
+            self.groups.push(group);
         }
-        let places = &self.places[..count];
-        let row = |&at: &u32| (at, rows[usize::try_from(at).expect("an index")]);
-        self.found.clear();
-        self.found.extend(places.iter().enumerate().map(|(index, place)| {
-            if let Some(ahead) = places.get(index + AHEAD) {
-                registry.prefetch(row(ahead).1.tx);
+        let tx = |at: &usize| rows[*at].tx;
+        self.references.clear();
+        self.references.extend(self.places.iter().enumerate().map(|(index, at)| {
+            if let Some(ahead) = self.places.get(index + AHEAD) {
+                registry.prefetch(tx(ahead));
             }
-            let (at, row) = row(place);
-            Reference {
-                at: usize::try_from(at).expect("an index"),
-                lookup: registry.look_up(row.tx),
-            }
+            Reference { at: *at, lookup: registry.look_up(tx(at)) }
         }));
+    }
+}
+
+impl Group {
+    /// Finds out about at most 64 rows. No row takes a branch: nobody can guess which refer to
+    /// others.
+    #[inline]
+    fn of(rows: &[PlainRow]) -> Self {
+        let first = rows.iter().find(|row| row.kind.moves_money()).map_or(0, |row| row.tx);
+        let (mut money, mut differ, mut next) = (0, 0, first);
+        for row in rows.iter().rev() {
+            money = money << 1 | u64::from(row.kind.moves_money());
+        }
+        for (row, at) in rows.iter().zip(0_u32..) {
+            let moves = money >> at & 1;
+            differ |= (row.tx ^ next) & moves.wrapping_neg();
+            next = next.wrapping_add(moves);
+        }
+        Self { money, run: (differ == 0).then_some(first) }
     }
 }
 
@@ -163,7 +187,7 @@ impl<'c, 's> Intake<'c, 's> {
             batches: Vec::new(),
             refused: Vec::new(),
             reporting,
-            references: References::default(),
+            survey: Survey::default(),
             block: 0,
             line: None,
             tally: Tally::default(),
@@ -293,16 +317,17 @@ impl<'c, 's> Intake<'c, 's> {
     /// Decides the ids of rows, notes in them what their shards are to know, and takes duplicates
     /// out.
     fn decide(&mut self, rows: &mut PlainRows) {
-        let mut looked_up = std::mem::take(&mut self.references);
-        looked_up.find(rows, &mut self.registry);
-        let mut references = &looked_up.found[..];
+        let mut survey = std::mem::take(&mut self.survey);
+        survey.make(rows, &mut self.registry);
+        let mut references = &survey.references[..];
         let shards = self.batches.len();
         let (mut start, mut kept) = (0, 0);
-        while start < rows.len() {
+        for &Group { money, run } in &survey.groups {
             let end = rows.len().min(start + MASK_BITS);
             let few = &mut rows[start..end];
-            let ids = few.iter().map(|row| (row.kind, row.tx));
-            let Decisions { duplicate, named } = self.registry.decide(ids);
+            let run = run.and_then(|first| self.registry.decide_run(first, money));
+            let Decisions { duplicate, named } = run
+                .unwrap_or_else(|| self.registry.decide(few.iter().map(|row| (row.kind, row.tx))));
             for at in ones(named) {
                 let row = &mut few[at];
                 let key = self.registry.remember(row.tx, route(row.client, shards));
@@ -324,7 +349,7 @@ impl<'c, 's> Intake<'c, 's> {
             start = end;
         }
         rows.truncate(kept);
-        self.references = looked_up;
+        self.survey = survey;
     }
 
     /// Refuses the rows of a range that the mask tells and moves the others to `kept`; gives the
@@ -373,17 +398,18 @@ impl<'c, 's> Intake<'c, 's> {
         let shards = self.batches.len();
         for row in rows {
             let owner = if planted!(RoutedById) { row.tx } else { row.client };
-            self.batches[route_among(owner, shards)].rows.push(*row);
+            self.batches[route_among(owner, shards)].rows.put(*row);
         }
     }
 
-    /// Sends every batch that has no room for `rows` more.
+    /// Makes room for `rows` more in every batch, and sends those that would become too large.
     #[inline]
     fn make_room(&mut self, rows: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         for lane in 0..self.batches.len() {
             if self.batches[lane].rows.len() + rows > self.config.batch_rows {
                 self.flush(lane, lanes)?;
             }
+            self.batches[lane].rows.reserve(rows);
         }
         Ok(())
     }

@@ -3,22 +3,22 @@
 use std::marker::PhantomData;
 
 use super::batch::{Batch, Refused};
+use super::count;
 use super::merge::Notice;
-use crate::ledger::{Closed, Shard, Slot};
+use crate::ledger::{Closed, Shard};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::PlainRow;
 use crate::pipeline::{Outbox, Stopped, Worker};
 use crate::summary::{ByKind, Counts};
 
-/// Rows that are looked up together: what they need is still in the first cache when they are
-/// applied.
+/// Rows that are applied together: what they need is still in the first cache when it is needed.
 const CHUNK: usize = 128;
 
 /// Owns one shard.
 pub(super) struct ShardWorker<'s> {
     shard: Shard,
-    /// The accounts of the rows that were looked up together last.
-    slots: Vec<Slot>,
+    /// The rows that were refused of those applied together; kept for its memory.
+    refused_together: Vec<(usize, Rejection)>,
     applied: u64,
     counts: Counts,
     rejected: ByKind,
@@ -44,7 +44,7 @@ impl ShardWorker<'_> {
     pub(super) fn new(shard: Shard, reporting: bool) -> Self {
         Self {
             shard,
-            slots: Vec::new(),
+            refused_together: Vec::new(),
             applied: 0,
             counts: Counts::default(),
             rejected: ByKind::default(),
@@ -57,7 +57,6 @@ impl ShardWorker<'_> {
     }
 
     /// Counts a row that the rules refuse, and keeps it where such rows are reported.
-    #[cold]
     fn refuse(&mut self, row: &PlainRow, rejection: Rejection) {
         let reason = Reason::Rejected(rejection);
         let is_miscounted = planted!(CountedAsUnknown) && rejection == Rejection::AlreadyDisputed;
@@ -86,18 +85,16 @@ impl<'s> Worker for ShardWorker<'s> {
         if planted!(RowsSwapped) && batch.rows.len() > 1 {
             batch.rows.swap(0, 1);
         }
-        let mut slots = std::mem::take(&mut self.slots);
+        let mut refused = std::mem::take(&mut self.refused_together);
         for rows in batch.rows.chunks(CHUNK) {
-            // All look-ups first: none waits for another, and what they find is at hand afterwards.
-            self.shard.find_all(rows, PlainRow::posting, &mut slots);
-            for (row, &slot) in rows.iter().zip(&slots) {
-                match self.shard.apply_at(slot, &row.posting()) {
-                    Ok(()) => self.applied += 1,
-                    Err(rejection) => self.refuse(row, rejection),
-                }
+            refused.clear();
+            self.shard.apply_all(rows, PlainRow::posting, &mut refused);
+            self.applied += count(rows.len() - refused.len());
+            for &(at, rejection) in &refused {
+                self.refuse(&rows[at], rejection);
             }
         }
-        self.slots = slots;
+        self.refused_together = refused;
         batch.rows.clear();
         if self.reporting && batch.ends_block {
             let refused = std::mem::take(&mut self.refused);

@@ -6,16 +6,19 @@
 
 mod accounts;
 mod invariant;
+mod posting;
 mod registry;
 mod shard;
 mod sorted;
+mod together;
 mod transactions;
 mod tx_ids;
+mod verdict;
 
-pub use accounts::Slot;
 pub use invariant::{Audit, InvariantError, Totals, audit, check};
+pub use posting::{Marks, Posting};
 pub use registry::{Lookup, Registry};
-pub use shard::{Closed, Marks, Posting, Shard};
+pub use shard::{Closed, Shard};
 pub use sorted::SortedAccounts;
 pub use tx_ids::{Decision, Decisions, TxIds};
 

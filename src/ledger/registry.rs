@@ -1,7 +1,7 @@
 //! The registry: decides the ids of all shards in input order, and gives each transaction that a
 //! row refers to a place in the memory of its shard.
 
-use super::shard::Marks;
+use super::posting::Marks;
 use super::transactions::NOWHERE;
 use super::tx_ids::{Decisions, TxIds};
 use crate::prefetch::prefetch;
@@ -76,6 +76,18 @@ impl Registry {
             self.name_by_id(&mut decisions, rows);
         }
         decisions
+    }
+
+    /// As [`Registry::decide`], of rows whose deposits and withdrawals, told by the ones in `money`,
+    /// have ids that follow one another from `first` on; `None`, with nothing decided, where that
+    /// takes a look at each.
+    #[inline]
+    pub fn decide_run(&mut self, first: u64, money: u64) -> Option<Decisions> {
+        if self.space != TxIdSpace::Global || !self.knows_places || money == 0 {
+            return None;
+        }
+        let named = self.ids.decide_run(first, money.count_ones())?;
+        Some(Decisions { duplicate: 0, named: spread(named, money) })
     }
 
     /// Finds out what is to be remembered where there are no places for it.
@@ -160,6 +172,23 @@ impl Registry {
     }
 }
 
+/// Moves the bits of a word, as many as there are ones in `places`, to where those ones are.
+#[inline]
+fn spread(bits: u64, places: u64) -> u64 {
+    let (mut spread, mut gaps) = (bits, !places);
+    // A zero comes in at each gap before the last place. There are few.
+    loop {
+        let gap = gaps & gaps.wrapping_neg();
+        if gap == 0 || gap > places {
+            break;
+        }
+        let below = gap - 1;
+        spread = spread & below | (spread & !below) << 1;
+        gaps &= gaps - 1;
+    }
+    spread & places
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +212,54 @@ mod tests {
     fn refer(registry: &mut Registry, tx: u64, shard: usize) -> (u64, Marks) {
         let lookup = registry.look_up(tx);
         registry.refer(lookup, shard)
+    }
+
+    #[test]
+    fn bits_are_spread_in_order() {
+        for (bits, places, expected) in [
+            (0b1, 0b1, 0b1),
+            (0b1, 0b100, 0b100),
+            (0b101, 0b1110, 0b1010),
+            (0b11, 1 << 63 | 1, 1 << 63 | 1),
+            (0b10, 1 << 63 | 1, 1 << 63),
+            (u64::MAX, u64::MAX, u64::MAX),
+            (u64::MAX >> 1, u64::MAX - 8, u64::MAX - 8),
+        ] {
+            assert_eq!(spread(bits, places), expected, "{bits:b} to {places:b}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_decided_as_its_ids_one_by_one_are() {
+        let names: Vec<u64> = (0..2_000).filter(|it| it % 7 < 2).collect();
+        let refers = |at: usize| at % 5 == 3;
+        for first in (0..1_500).step_by(11) {
+            let rows: Vec<_> = (0..64)
+                .scan(first, |tx, at| {
+                    let kind = if refers(at) { Kind::Dispute } else { Kind::Deposit };
+                    let row = (kind, if refers(at) { 5 } else { *tx });
+                    *tx += u64::from(!refers(at));
+                    Some(row)
+                })
+                .collect();
+            let money = (0..64).filter(|&at| !refers(at)).fold(0, |money, at| money | 1 << at);
+            let registry = || {
+                let mut registry = Registry::of_named(named(&names), TxIdSpace::Global, 1);
+                // Pages that are full, and one id that has been decided.
+                registry.decide((0..40).map(|it| (Kind::Deposit, it * 50 + 3)));
+                registry
+            };
+            let (mut one_by_one, mut at_once) = (registry(), registry());
+            let expected = one_by_one.decide(rows.iter().copied());
+            if let Some(decisions) = at_once.decide_run(first, money) {
+                assert_eq!(decisions, expected, "{first}");
+                assert_eq!(at_once.decide(rows.iter().copied()).duplicate, money, "{first}");
+            } else {
+                assert_eq!(at_once.decide(rows.iter().copied()), expected, "{first}");
+                let crosses = first % 512 + u64::from(money.count_ones()) > 512;
+                assert!(crosses || expected.duplicate != 0, "{first}");
+            }
+        }
     }
 
     #[test]

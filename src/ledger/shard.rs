@@ -5,99 +5,34 @@
 //! line `// Decided.` nothing may fail.
 
 use std::collections::HashSet;
-use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
-use super::accounts::{Accounts, Slot};
+use super::accounts::{Accounts, Owner, Slot};
 use super::invariant::Totals;
+use super::posting::{Marks, Posting};
 use super::sorted::SortedAccounts;
+use super::together::Together;
 use super::transactions::{Found, Remembered, State, Transactions};
+use super::verdict::Verdict;
 use crate::account::Account;
 use crate::amount::{Amount, Balance};
 use crate::outcome::Rejection;
 use crate::rules::{Locked, Permission, Rules, TxIdSpace};
-use crate::transaction::{Kind, Transaction};
-
-/// What is known about a transaction besides its row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks(u8);
-
-impl Marks {
-    /// Nothing.
-    pub const NONE: Self = Self(0);
-    /// A later row may refer to this deposit or withdrawal, so it must be remembered.
-    pub const REMEMBER: Self = Self(1);
-    /// The row may have been cut and is to be refused.
-    pub const UNTERMINATED: Self = Self(2);
-    /// The key of the transaction is its place in the memory of its shard, not its id.
-    pub const PLACED: Self = Self(4);
-
-    /// Joins two sets of marks.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Gives the marks as one byte.
-    #[inline]
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Makes the marks that [`Marks::bits`] gave.
-    #[inline]
-    pub const fn of_bits(bits: u8) -> Self {
-        Self(bits)
-    }
-
-    /// Tells whether all of `other` is marked.
-    #[inline]
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-/// A transaction as its shard takes it.
-#[derive(Clone, Copy, Debug)]
-pub struct Posting {
-    /// What happens.
-    pub kind: Kind,
-    /// Whose account.
-    pub client: u64,
-    /// What a deposit or withdrawal moves; nothing else has an amount.
-    pub amount: Option<Amount>,
-    /// The id of the deposit or withdrawal, this one or the one that is referred to; or its place,
-    /// as [`Marks::PLACED`] tells.
-    pub key: u64,
-    /// What else is known.
-    pub marks: Marks,
-}
-
-impl Posting {
-    /// Makes a posting of a transaction that the shard finds by its id.
-    pub fn by_id(transaction: &Transaction, marks: Marks) -> Self {
-        let &Transaction { kind, client, tx, amount } = transaction;
-        Self { kind, client, amount, key: tx, marks }
-    }
-}
+use crate::transaction::Kind;
 
 /// The accounts of some clients and the transactions of theirs that must be remembered.
 #[derive(Debug)]
 pub struct Shard {
-    rules: Rules,
-    accounts: Accounts,
-    transactions: Transactions,
-    /// The places of the rows among those looked at together that refer to others; kept for its
-    /// memory.
-    referring: Vec<usize>,
+    pub(super) rules: Rules,
+    pub(super) accounts: Accounts,
+    pub(super) transactions: Transactions,
+    /// What is known of the rows that are applied together; kept for its memory.
+    pub(super) together: Together,
     /// The ids decided so far, where they are unique per client only.
     decided: HashSet<(u64, u64), RandomState>,
-    /// What a deposit and what a withdrawal must leave available at least. It stands in memory so
-    /// that which of the two is no branch.
-    least: [Balance; 2],
     /// The sums of what deposits and what withdrawals have moved.
-    moved: [Balance; 2],
+    pub(super) moved: [Balance; 2],
     /// The sums of what disputes have held, and of what resolves and chargebacks have settled.
     disputed: Balance,
     resolved: Balance,
@@ -120,9 +55,8 @@ impl Shard {
             rules,
             accounts: Accounts::default(),
             transactions: Transactions::default(),
-            referring: Vec::new(),
+            together: Together::default(),
             decided: HashSet::default(),
-            least: [Balance::LEAST, Balance::ZERO],
             moved: [Balance::ZERO; 2],
             disputed: Balance::ZERO,
             resolved: Balance::ZERO,
@@ -135,84 +69,11 @@ impl Shard {
         Self { accounts: Accounts::of_share(shards), ..Self::new(rules) }
     }
 
-    /// Finds the account of a posting's client, and fetches what [`Shard::apply_at`] will look at.
-    ///
-    /// A deposit or withdrawal opens it, whatever its outcome will be: where ids are unique over
-    /// all clients, duplicates never come here, and where they are unique per client, a duplicate
-    /// finds the account that the first has opened.
-    ///
-    /// # Panics
-    /// With 2³¹ accounts or more.
-    #[inline]
-    pub fn find(&mut self, posting: &Posting) -> Slot {
-        // Most have an account: that is asked first, since nobody can guess what moves money.
-        let slot = self.accounts.find(posting.client).or_else(|| self.open(posting));
-        if let Some(slot) = slot {
-            self.accounts.prefetch(slot);
-        }
-        slot
-    }
-
-    /// Opens the account of a posting's client, if the posting moves money.
-    #[cold]
-    fn open(&mut self, posting: &Posting) -> Slot {
-        let opens = planted!(DisputeOpensAccount) || posting.kind.moves_money();
-        opens.then(|| self.accounts.open(posting.client))
-    }
-
-    /// Finds the accounts of many rows, in their order, as [`Shard::find`] finds one, and fetches
-    /// what disputes, resolves and chargebacks will look at. `posting` tells what a row means.
-    ///
-    /// No row waits for what another has fetched. Where there are many accounts, finding them
-    /// misses the cache as well: then all that is looked at is read once beforehand, and none of
-    /// these reads hangs on a branch (bench `pipeline`, `many-clients`).
-    ///
-    /// # Panics
-    /// As [`Shard::find`].
-    pub fn find_all<R>(
-        &mut self,
-        rows: &[R],
-        posting: impl Fn(&R) -> Posting,
-        slots: &mut Vec<Slot>,
-    ) {
-        if self.accounts.are_many() {
-            self.accounts.touch_clients(rows.iter().map(|row| posting(row).client));
-        }
-        let mut referring = std::mem::take(&mut self.referring);
-        referring.resize(rows.len(), 0);
-        let mut count = 0;
-        slots.clear();
-        slots.extend(rows.iter().enumerate().map(|(at, row)| {
-            let posting = posting(row);
-            // Written for every row and kept for some: which ones nobody can guess.
-            referring[count] = at;
-            count += usize::from(!posting.kind.moves_money());
-            self.find(&posting)
-        }));
-        for &at in &referring[..count] {
-            let posting = posting(&rows[at]);
-            if posting.marks.has(Marks::PLACED) {
-                self.transactions.prefetch(posting.key);
-            }
-            if let Some(slot) = slots[at] {
-                self.accounts.prefetch_held(slot);
-            }
-        }
-        self.referring = referring;
-    }
-
     /// Applies one transaction of a client of this shard.
     ///
-    /// # Errors
-    /// As [`Shard::apply_at`].
-    #[inline]
-    pub fn apply(&mut self, posting: &Posting) -> Result<(), Rejection> {
-        let slot = self.find(posting);
-        self.apply_at(slot, posting)
-    }
-
-    /// Applies one transaction to the account that [`Shard::find`] has found for it. Transactions
-    /// are applied in the order in which their accounts were found.
+    /// A deposit or withdrawal opens the account, whatever its outcome: where ids are unique over
+    /// all clients, duplicates never come here, and where they are unique per client, a duplicate
+    /// finds the account that the first has opened.
     ///
     /// Where ids are unique over all clients, the caller has decided that a deposit or withdrawal
     /// is the first of its id; where they are unique per client, its key is its id.
@@ -220,9 +81,32 @@ impl Shard {
     /// # Errors
     /// The first check of the rules that fails; nothing has changed then but that a deposit or
     /// withdrawal may have opened an account.
+    ///
+    /// # Panics
+    /// With 2³¹ accounts or more.
+    #[inline]
+    pub fn apply(&mut self, posting: &Posting) -> Result<(), Rejection> {
+        self.accounts.review();
+        let slot = self.find(posting.kind, posting.client);
+        self.apply_at(slot, *posting)
+    }
+
+    /// Finds the account of a client, or makes a place for it if a row of this kind opens it.
+    #[inline]
+    pub(super) fn find(&mut self, kind: Kind, client: u64) -> Slot {
+        // Most have one: that is asked first, since nobody can guess what moves money.
+        match self.accounts.find(client) {
+            Slot::NONE if planted!(DisputeOpensAccount) || kind.moves_money() => {
+                self.accounts.find_or_add(client)
+            }
+            slot => slot,
+        }
+    }
+
+    /// Applies one transaction to the account that [`Shard::find`] has found for it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called in two places, one of them for every row")]
-    pub fn apply_at(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
+    pub(super) fn apply_at(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
         match (posting.kind, posting.amount) {
             (Kind::Deposit | Kind::Withdrawal, Some(amount)) => {
                 self.move_money(slot, posting, amount)
@@ -238,7 +122,7 @@ impl Shard {
 
     /// Gives the account of a client, if it has been opened.
     pub fn account(&self, client: u64) -> Option<Account> {
-        self.accounts.find(client).map(|slot| self.accounts.account(slot))
+        self.accounts.account(self.accounts.find(client))
     }
 
     /// Closes the shard.
@@ -248,57 +132,79 @@ impl Shard {
         Closed { accounts: SortedAccounts::of(self.accounts), totals }
     }
 
-    /// Applies a deposit or a withdrawal. Which of the two is computed with rather than branched
-    /// on: nobody can guess it.
+    /// Applies a deposit or a withdrawal. Which of the two, and whether it is refused, is computed
+    /// with rather than branched on: nobody can guess it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as that of `apply_at`")]
     fn move_money(
         &mut self,
         slot: Slot,
-        posting: &Posting,
+        posting: Posting,
         amount: Amount,
     ) -> Result<(), Rejection> {
-        let withdraws = posting.kind == Kind::Withdrawal;
         if self.rules.tx_ids == TxIdSpace::PerClient {
             self.decide_per_client(posting)?;
         }
-        let slot = slot.expect("deposits and withdrawals open accounts");
+        let withdraws = posting.kind == Kind::Withdrawal;
+        let entry = self.accounts.entry(slot);
+        let is_cut = posting.marks.has(Marks::UNTERMINATED);
+        let Some(change) = entry.change(amount, withdraws).filter(|_| !is_cut) else {
+            return self.move_oddly(slot, posting, amount);
+        };
+        let is_frozen = self.rules.locked == Locked::Frozen;
+        let verdict = Verdict::on(entry, change, withdraws, is_frozen);
+        // Decided. What is refused moves nothing.
+        self.accounts.make(slot, change, verdict.moves);
+        self.count_moved(slot, posting, amount, verdict);
+        if planted!(RefusedFreesId) && verdict.outcome == Err(Rejection::InsufficientFunds) {
+            self.decided.remove(&(posting.client, posting.key));
+        }
+        verdict.outcome
+    }
+
+    /// As [`Shard::move_money`], of what is rare: a row that may have been cut, or sums beyond what
+    /// an entry can tell.
+    #[cold]
+    fn move_oddly(
+        &mut self,
+        slot: Slot,
+        posting: Posting,
+        amount: Amount,
+    ) -> Result<(), Rejection> {
+        let withdraws = posting.kind == Kind::Withdrawal;
+        self.accounts.open(slot);
         check_terminated(posting.marks)?;
-        if self.accounts.is_locked(slot)
-            && (withdraws || self.rules.locked == Locked::Frozen)
-            && (!planted!(LockedTakesDeposits) || withdraws)
-        {
+        if self.accounts.is_locked(slot) && (withdraws || self.rules.locked == Locked::Frozen) {
             return Err(Rejection::AccountLocked);
         }
-        let available = self.accounts.available(slot) + Balance::signed(amount, withdraws);
-        let least = match self.least[usize::from(withdraws)] {
-            _ if planted!(WithdrawalOfAllRefused) && withdraws => Balance::from_units(1),
-            _ if planted!(WithdrawalOfOneMore) && withdraws => Balance::from_units(-1),
-            least => least,
-        };
-        if available < least {
-            if planted!(RefusedFreesId) {
-                self.decided.remove(&(posting.client, posting.key));
-            }
+        if withdraws && !self.accounts.covers(slot, amount) {
             return Err(Rejection::InsufficientFunds);
         }
         // Decided.
-        self.accounts.set_available(slot, available);
+        self.accounts.adjust(slot, amount, withdraws);
+        self.count_moved(slot, posting, amount, &Verdict::APPLIED);
+        Ok(())
+    }
+
+    /// Adds what a deposit or withdrawal has moved to the sums, and remembers it if a later row may
+    /// refer to it; nothing if it has not moved anything.
+    #[inline]
+    fn count_moved(&mut self, slot: Slot, posting: Posting, amount: Amount, verdict: &Verdict) {
+        let withdraws = posting.kind == Kind::Withdrawal;
         if !(planted!(WithdrawalUncounted) && withdraws) {
-            self.moved[usize::from(withdraws)] += amount;
+            self.moved[usize::from(withdraws)] += Balance::kept(amount, verdict.moves);
         }
-        if posting.marks.has(Marks::REMEMBER) {
+        if posting.marks.has(Marks::REMEMBER) & verdict.outcome.is_ok() {
             let is_withdrawal = !planted!(WithdrawalsDisputable) && withdraws;
             let state = if is_withdrawal { State::Withdrawn } else { State::Deposited };
             self.remember(slot, posting, Remembered { amount, state });
         }
-        Ok(())
     }
 
-    fn dispute(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
-        let rules = self.rules;
-        let (slot, mut account, tx) = self.refer(slot, posting)?;
-        match *tx.state {
+    fn dispute(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
+        let Self { rules, accounts, transactions, .. } = self;
+        let (owner, amount, state) = refer(rules, accounts, transactions, slot, posting)?;
+        match *state {
             State::Withdrawn => return Err(Rejection::NotDisputable),
             State::ChargedBack => return Err(Rejection::ChargedBack),
             State::Disputed => return Err(Rejection::AlreadyDisputed),
@@ -308,85 +214,84 @@ impl Shard {
             }
             State::Deposited | State::Resolved => {}
         }
-        if rules.overdrawn_dispute == Permission::Reject && !account.covers(tx.amount) {
+        if rules.overdrawn_dispute == Permission::Reject && !accounts.covers(slot, amount) {
             return Err(Rejection::InsufficientFunds);
         }
         // Decided.
-        account.hold(tx.amount);
-        *tx.state = State::Disputed;
-        let amount = tx.amount;
-        self.accounts.put(slot, &account);
+        *state = State::Disputed;
+        accounts.hold(slot, owner, amount);
         self.disputed += amount;
         Ok(())
     }
 
-    fn resolve(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
-        let (slot, mut account, tx) = self.refer(slot, posting)?;
-        check_disputed(*tx.state)?;
+    fn resolve(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
+        let Self { rules, accounts, transactions, .. } = self;
+        let (owner, amount, state) = refer(rules, accounts, transactions, slot, posting)?;
+        check_disputed(*state)?;
         // Decided.
-        account.release(tx.amount);
-        *tx.state = State::Resolved;
-        let amount = tx.amount;
-        self.accounts.put(slot, &account);
+        *state = State::Resolved;
+        accounts.release(slot, owner, amount);
         self.resolved += amount;
         Ok(())
     }
 
-    fn charge_back(&mut self, slot: Slot, posting: &Posting) -> Result<(), Rejection> {
-        let (slot, mut account, tx) = self.refer(slot, posting)?;
-        check_disputed(*tx.state)?;
+    fn charge_back(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
+        let Self { rules, accounts, transactions, .. } = self;
+        let (owner, amount, state) = refer(rules, accounts, transactions, slot, posting)?;
+        check_disputed(*state)?;
         // Decided.
-        account.charge_back(tx.amount);
-        *tx.state =
+        *state =
             if planted!(DisputeAfterChargeback) { State::Resolved } else { State::ChargedBack };
-        let amount = tx.amount;
-        self.accounts.put(slot, &account);
-        if planted!(ChargebackUncounted) {
-            return Ok(());
+        accounts.charge_back(slot, owner, amount);
+        if !planted!(ChargebackUncounted) {
+            self.charged_back += amount;
         }
-        self.charged_back += amount;
         Ok(())
-    }
-
-    /// Finds the transaction that a row refers to, and its account.
-    #[inline]
-    fn refer(
-        &mut self,
-        slot: Slot,
-        posting: &Posting,
-    ) -> Result<(NonZeroU32, Account, Found<'_>), Rejection> {
-        check_terminated(posting.marks)?;
-        let slot = slot.ok_or(Rejection::UnknownTx)?;
-        let account = self.accounts.account(slot);
-        if account.is_locked()
-            && (planted!(LockedRefusesDisputes) || self.rules.locked == Locked::Frozen)
-        {
-            return Err(Rejection::AccountLocked);
-        }
-        let transaction = if posting.marks.has(Marks::PLACED) {
-            self.transactions.at(posting.key, slot)
-        } else {
-            self.transactions.by_id(posting.key, posting.client)
-        };
-        Ok((slot, account, transaction.ok_or(Rejection::UnknownTx)?))
     }
 
     /// Remembers a deposit or withdrawal, since a later row may refer to it.
     #[inline]
-    fn remember(&mut self, slot: NonZeroU32, posting: &Posting, transaction: Remembered) {
+    fn remember(&mut self, slot: Slot, posting: Posting, transaction: Remembered) {
+        let owner = self.accounts.owner_or_new(slot);
         if posting.marks.has(Marks::PLACED) {
-            self.transactions.place(posting.key, slot, transaction);
+            self.transactions.place(posting.key, owner, transaction);
         } else {
             self.transactions.insert(posting.key, posting.client, transaction);
         }
     }
 
     /// Decides the id of a deposit or withdrawal where ids are unique per client.
-    fn decide_per_client(&mut self, posting: &Posting) -> Result<(), Rejection> {
+    fn decide_per_client(&mut self, posting: Posting) -> Result<(), Rejection> {
         debug_assert!(!posting.marks.has(Marks::PLACED), "places are for ids unique over all");
         let is_first = self.decided.insert((posting.client, posting.key));
         if is_first { Ok(()) } else { Err(Rejection::DuplicateTx) }
     }
+}
+
+/// Finds the transaction that a row refers to: whose it is, its amount and its state.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "what it gives is used at once")]
+fn refer<'t>(
+    rules: &Rules,
+    accounts: &Accounts,
+    transactions: &'t mut Transactions,
+    slot: Slot,
+    posting: Posting,
+) -> Result<(Owner, Amount, &'t mut State), Rejection> {
+    check_terminated(posting.marks)?;
+    if accounts.is_locked(slot)
+        && (planted!(LockedRefusesDisputes) || rules.locked == Locked::Frozen)
+    {
+        return Err(Rejection::AccountLocked);
+    }
+    let owner = accounts.owner(slot).ok_or(Rejection::UnknownTx)?;
+    let found = if posting.marks.has(Marks::PLACED) {
+        transactions.at(posting.key, owner)
+    } else {
+        transactions.by_id(posting.key, posting.client)
+    };
+    let Found { amount, state } = found.ok_or(Rejection::UnknownTx)?;
+    Ok((owner, amount, state))
 }
 
 #[inline]
@@ -408,6 +313,7 @@ fn check_disputed(state: State) -> Result<(), Rejection> {
 mod tests {
     use super::*;
     use crate::ledger::{Ledger, check};
+    use crate::transaction::Transaction;
 
     fn amount(text: &str) -> Amount {
         text.parse().unwrap()
@@ -430,16 +336,6 @@ mod tests {
         let closed = ledger.close();
         check(&closed.accounts, &closed.totals).unwrap();
         closed
-    }
-
-    #[test]
-    fn marks_join_and_travel_as_one_byte() {
-        let both = Marks::REMEMBER.and(Marks::PLACED);
-        assert!(both.has(Marks::REMEMBER) && both.has(Marks::PLACED) && both.has(Marks::NONE));
-        assert!(!both.has(Marks::UNTERMINATED) && !Marks::PLACED.has(both));
-        assert_eq!(both.and(Marks::PLACED), both);
-        assert_eq!(Marks::of_bits(both.bits()), both);
-        assert_ne!(both.bits(), Marks::REMEMBER.bits());
     }
 
     #[test]
@@ -577,13 +473,13 @@ mod tests {
 
     #[test]
     fn many_shards_share_the_clients_that_are_always_in_a_table() {
-        let client = (1 << 22) / 8;
+        let client = (1 << 21) / 8;
         for (shards, in_table) in [(4, true), (8, false)] {
             let mut shard = Shard::one_of(shards, Rules::default());
             let refusal =
                 shard.apply(&Posting::by_id(&withdrawal(client, 1, "5"), Marks::REMEMBER));
             assert_eq!(refusal, Err(Rejection::InsufficientFunds));
-            assert_eq!(shard.accounts.table_clients() > client, in_table, "{shards} shards");
+            assert_eq!(shard.accounts.near_clients() > client, in_table, "{shards} shards");
         }
     }
 

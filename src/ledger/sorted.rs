@@ -3,10 +3,9 @@
 //! They stay where they are: a copy in order would take more memory than the accounts themselves.
 //! What reads all of them reads them part by part, and several threads may read several parts.
 
-use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Slot};
 use crate::account::Account;
 
 /// Clients in a part that is read at a time: its accounts stay in a core's own cache.
@@ -32,23 +31,23 @@ pub struct SortedAccounts {
 struct Sorted {
     accounts: Accounts,
     /// The clients that are not in the table, ascending; all of them come after the table's.
-    large: Vec<(u64, NonZeroU32)>,
+    far: Vec<(u64, Slot)>,
 }
 
 impl Sorted {
     /// The clients from `first` to `last` that are not in the table.
-    fn large(&self, first: u64, last: u64) -> &[(u64, NonZeroU32)] {
-        let start = self.large.partition_point(|&(client, _)| client < first);
-        let length = self.large[start..].partition_point(|&(client, _)| client <= last);
-        &self.large[start..start + length]
+    fn far(&self, first: u64, last: u64) -> &[(u64, Slot)] {
+        let start = self.far.partition_point(|&(client, _)| client < first);
+        let length = self.far[start..].partition_point(|&(client, _)| client <= last);
+        &self.far[start..start + length]
     }
 }
 
 impl SortedAccounts {
     /// Sorts the accounts of a shard.
     pub(super) fn of(mut accounts: Accounts) -> Self {
-        let large = accounts.take_large();
-        Self { shards: vec![Sorted { accounts, large }] }
+        let far = accounts.take_far();
+        Self { shards: vec![Sorted { accounts, far }] }
     }
 
     /// Adds the accounts of other clients.
@@ -84,11 +83,11 @@ impl SortedAccounts {
 
     /// Cuts the clients into ranges, ascending, that hold every account, and some thousand each.
     pub fn parts(&self) -> Vec<RangeInclusive<u64>> {
-        let table_clients = self.shards.iter().map(|shard| shard.accounts.table_clients()).max();
-        let mut starts: Vec<_> = (0..table_clients.unwrap_or(0)).step_by(PART_CLIENTS).collect();
+        let near_clients = self.shards.iter().map(|shard| shard.accounts.near_clients()).max();
+        let mut starts: Vec<_> = (0..near_clients.unwrap_or(0)).step_by(PART_CLIENTS).collect();
         let share = (PART_CLIENTS / self.shards.len().max(1)).max(1);
         for shard in &self.shards {
-            starts.extend(shard.large.iter().step_by(share).map(|&(client, _)| client));
+            starts.extend(shard.far.iter().step_by(share).map(|&(client, _)| client));
         }
         starts.sort_unstable();
         starts.dedup();
@@ -100,17 +99,16 @@ impl SortedAccounts {
     pub fn read(&self, clients: &RangeInclusive<u64>, into: &mut Vec<(u64, Account)>) {
         let (&first, &last) = (clients.start(), clients.end());
         into.clear();
-        let mut slots = Vec::new();
         for shard in &self.shards {
-            // Slots first, and a look at each: the reads of accounts hang on no branch then, and
-            // one cache miss does not wait for another.
-            slots.clear();
-            slots.extend(shard.accounts.table(first, last));
-            slots.extend_from_slice(shard.large(first, last));
-            for &(_, slot) in &slots {
+            into.extend(shard.accounts.near(first, last));
+            let far = shard.far(first, last);
+            // A look at each first, so that one cache miss does not wait for another.
+            for &(_, slot) in far {
                 shard.accounts.prefetch(slot);
             }
-            into.extend(slots.iter().map(|&(client, slot)| (client, shard.accounts.account(slot))));
+            // All of these are open.
+            let account = |&(client, slot)| Some((client, shard.accounts.account(slot)?));
+            into.extend(far.iter().filter_map(account));
         }
         if self.shards.len() > 1 {
             // A stable sort merges the ascending runs of the shards instead of sorting anew.
@@ -133,7 +131,8 @@ impl FromIterator<(u64, Account)> for SortedAccounts {
     fn from_iter<I: IntoIterator<Item = (u64, Account)>>(iterator: I) -> Self {
         let mut accounts = Accounts::default();
         for (client, account) in iterator {
-            let slot = accounts.find_or_open(client);
+            accounts.review();
+            let slot = accounts.find_or_add(client);
             accounts.put(slot, &account);
         }
         Self::of(accounts)

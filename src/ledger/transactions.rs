@@ -5,12 +5,12 @@
 //! than half of the time of the map, and of its memory (benches/README.md).
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
+use super::accounts::Owner;
 use crate::amount::Amount;
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_at;
 
 /// The place of no transaction.
 pub(super) const NOWHERE: u64 = u64::MAX;
@@ -50,8 +50,8 @@ pub(super) struct Transactions {
 #[derive(Clone, Copy, Debug)]
 struct Placed {
     amount: Amount,
-    /// Where the account stands that has been changed by it.
-    owner: NonZeroU32,
+    /// Whose account has been changed by it.
+    owner: Owner,
     state: State,
 }
 
@@ -65,10 +65,10 @@ pub(super) struct Found<'t> {
 }
 
 impl Transactions {
-    /// Puts a transaction of the account that stands in `owner` into a place. Places are taken in
+    /// Puts a transaction of the account of `owner` into a place. Places are taken in
     /// ascending order.
     #[inline]
-    pub(super) fn place(&mut self, place: u64, owner: NonZeroU32, transaction: Remembered) {
+    pub(super) fn place(&mut self, place: u64, owner: Owner, transaction: Remembered) {
         let place = usize::try_from(place).expect("a place in memory");
         debug_assert!(self.placed.len() <= place, "places are taken in order");
         let Remembered { amount, state } = transaction;
@@ -90,14 +90,12 @@ impl Transactions {
     /// Fetches what is in a place.
     #[inline]
     pub(super) fn prefetch(&self, place: u64) {
-        if let Some(there) = usize::try_from(place).ok().and_then(|place| self.placed.get(place)) {
-            prefetch(there);
-        }
+        prefetch_at(&self.placed, usize::try_from(place).unwrap_or(usize::MAX));
     }
 
-    /// Finds what is in a place, if it is a transaction of the account that stands in `owner`.
+    /// Finds what is in a place, if it is a transaction of the account of `owner`.
     #[inline]
-    pub(super) fn at(&mut self, place: u64, owner: NonZeroU32) -> Option<Found<'_>> {
+    pub(super) fn at(&mut self, place: u64, owner: Owner) -> Option<Found<'_>> {
         let found = self.placed.get_mut(usize::try_from(place).ok()?)?.as_mut()?;
         let is_theirs = planted!(DisputeByAnother) || found.owner == owner;
         is_theirs.then_some(Found { amount: found.amount, state: &mut found.state })
@@ -115,7 +113,7 @@ impl Transactions {
 mod tests {
     use super::*;
 
-    const ONE: NonZeroU32 = NonZeroU32::MIN;
+    const ONE: Owner = Owner::MIN;
     const DEPOSIT: Remembered = Remembered { amount: Amount::MIN, state: State::Deposited };
 
     #[test]

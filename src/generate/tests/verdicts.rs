@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::account::Account;
 use crate::amount::Amount;
 use crate::outcome::{Malformation, Rejection};
 use crate::transaction::{Kind, Transaction};
@@ -14,6 +13,13 @@ enum State {
     Settled,
     Disputed,
     ChargedBack,
+}
+
+/// What a client has, in units.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    available: i128,
+    is_locked: bool,
 }
 
 /// How many rows have met each outcome.
@@ -37,7 +43,7 @@ impl Verdicts {
     }
 
     pub(super) fn is_locked(&self, client: u64) -> bool {
-        self.accounts[&client].is_locked()
+        self.accounts[&client].is_locked
     }
 
     fn apply(&mut self, transaction: Transaction) -> Result<(), Rejection> {
@@ -46,15 +52,16 @@ impl Verdicts {
             return Err(Rejection::DuplicateTx);
         }
         let account = self.accounts.entry(client).or_default();
-        if account.is_locked() {
+        if account.is_locked {
             return Err(Rejection::AccountLocked);
         }
         if let Some(amount) = amount {
+            let units = i128::from(amount.units());
             let state = if kind == Kind::Deposit {
-                account.deposit(amount);
+                account.available += units;
                 State::Settled
-            } else if account.covers(amount) {
-                account.withdraw(amount);
+            } else if account.available >= units {
+                account.available -= units;
                 State::Withdrawal
             } else {
                 return Err(Rejection::InsufficientFunds);
@@ -68,16 +75,16 @@ impl Verdicts {
             (State::ChargedBack, _) => return Err(Rejection::ChargedBack),
             (State::Disputed, Kind::Dispute) => return Err(Rejection::AlreadyDisputed),
             (State::Settled, Kind::Dispute) => {
-                account.hold(*amount);
+                account.available -= i128::from(amount.units());
                 State::Disputed
             }
             (State::Settled, _) => return Err(Rejection::NotDisputed),
             (State::Disputed, Kind::Resolve) => {
-                account.release(*amount);
+                account.available += i128::from(amount.units());
                 State::Settled
             }
             (State::Disputed, _) => {
-                account.charge_back(*amount);
+                account.is_locked = true;
                 State::ChargedBack
             }
         };

@@ -137,6 +137,23 @@ impl TxIds {
         Decision::of(self.set(tx, Entry::DECIDED))
     }
 
+    /// Decides `count` ids that follow one another from `first` on, 1 … 64 of them, at once: those of
+    /// rows as they come from a system that numbers them. Gives which of them are named, the first
+    /// lowest; `None`, with nothing decided, where that takes a look at each, since they are not all
+    /// on one page or one of them has been decided before.
+    #[inline]
+    pub fn decide_run(&mut self, first: u64, count: u32) -> Option<u64> {
+        let (number, place) = (first / PAGE_IDS, first % PAGE_IDS);
+        if place + u64::from(count) > PAGE_IDS {
+            return None;
+        }
+        if self.recent.number != number {
+            let index = self.directory.near(number).and_then(Entry::page)?;
+            self.recent = Recent { number, index };
+        }
+        self.pages[self.recent.index].decide_run(place, count)
+    }
+
     /// Decides the ids of at most 64 rows in turn, those that move money; the others do nothing.
     ///
     /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as

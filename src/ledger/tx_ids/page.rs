@@ -58,6 +58,31 @@ impl Page {
         before
     }
 
+    /// Decides `count` ids from `place` on, 1 … 64 that are all on the page, if none of them is
+    /// decided; gives which of them are named, the first lowest.
+    #[inline]
+    pub(super) fn decide_run(&mut self, place: u64, count: u32) -> Option<u64> {
+        let (word, first) = Self::locate(place);
+        let shift = first.trailing_zeros();
+        let run = u64::MAX >> (u64::BITS - count);
+        let (low, high) = (run << shift, run.checked_shr(u64::BITS - shift).unwrap_or(0));
+        if high == 0 {
+            if self.decided[word] & low != 0 {
+                return None;
+            }
+            self.decided[word] |= low;
+            return Some((self.named[word] & low) >> shift);
+        }
+        let next = word + 1;
+        if self.decided[word] & low != 0 || self.decided[next] & high != 0 {
+            return None;
+        }
+        self.decided[word] |= low;
+        self.decided[next] |= high;
+        let before_next = u64::BITS - shift;
+        Some((self.named[word] & low) >> shift | (self.named[next] & high) << before_next)
+    }
+
     #[inline]
     pub(super) fn locate(place: u64) -> (usize, u64) {
         (usize::try_from(place / 64).expect("below eight"), 1 << (place % 64))

@@ -1,0 +1,240 @@
+//! What is read of accounts and how they change: the money that deposits and withdrawals move, and
+//! what disputes hold, resolves release and chargebacks take.
+//!
+//! A change is made as it is told; whether it is allowed is decided by the shard beforehand.
+
+use std::num::NonZeroU32;
+
+use super::entry::{Change, Entry};
+use super::{Accounts, Owner, Slot, place};
+use crate::account::Account;
+use crate::amount::{Amount, Balance};
+
+impl Accounts {
+    /// Gives what deposits and withdrawals need of an account; whether it is open is not asked.
+    #[inline]
+    pub(in crate::ledger) fn entry(&self, slot: Slot) -> Entry {
+        let (table, at) = self.table(slot);
+        table.entry(at)
+    }
+
+    /// Opens an account if it is not open, and makes the bits of a change to it that `mask` keeps.
+    #[inline]
+    pub(in crate::ledger) fn make(&mut self, slot: Slot, change: Change, mask: u64) {
+        let (table, at) = self.table_mut(slot);
+        let before = table.entry(at);
+        table.set(at, before.changed(change, mask));
+        self.near_open += usize::from(!before.is_open());
+    }
+
+    /// Opens an account if it is not open.
+    pub(in crate::ledger) fn open(&mut self, slot: Slot) {
+        let entry = self.entry(slot);
+        if !entry.is_open() {
+            self.set(slot, Entry::new(Balance::ZERO, false));
+            self.near_open += 1;
+        }
+    }
+
+    fn set(&mut self, slot: Slot, entry: Entry) {
+        let (table, at) = self.table_mut(slot);
+        table.set(at, entry);
+    }
+
+    /// Gives the whole account in a slot, if it is open.
+    pub(in crate::ledger) fn account(&self, slot: Slot) -> Option<Account> {
+        if slot == Slot::NONE {
+            return None;
+        }
+        let (entry, owner) = (self.entry(slot), self.owner(slot));
+        entry.is_open().then(|| self.assemble(entry, owner))
+    }
+
+    #[inline]
+    pub(super) fn assemble(&self, entry: Entry, owner: Option<Owner>) -> Account {
+        let held = owner.map_or(Balance::ZERO, |owner| self.held[place(owner)]);
+        Account::new(self.available(entry, owner), held, entry.is_locked())
+    }
+
+    #[inline]
+    fn available(&self, entry: Entry, owner: Option<Owner>) -> Balance {
+        if entry.is_wide() {
+            return self.wide[&owner.expect("a wide account has an owner")];
+        }
+        entry.available()
+    }
+
+    /// Puts an account into its slot, and opens it if it is not open.
+    pub(in crate::ledger) fn put(&mut self, slot: Slot, account: &Account) {
+        self.open(slot);
+        self.set_available(slot, account.available(), account.is_locked());
+        if account.held() != Balance::ZERO || self.owner(slot).is_some() {
+            let owner = self.owner_or_new(slot);
+            self.held[place(owner)] = account.held();
+        }
+    }
+
+    fn set_available(&mut self, slot: Slot, available: Balance, is_locked: bool) {
+        let entry = Entry::new(available, is_locked);
+        self.set(slot, entry);
+        if entry.is_wide() {
+            let owner = self.owner_or_new(slot);
+            self.wide.insert(owner, available);
+        }
+    }
+
+    /// Tells whether an account is locked; none is, where there is none.
+    #[inline]
+    pub(in crate::ledger) fn is_locked(&self, slot: Slot) -> bool {
+        slot != Slot::NONE && self.entry(slot).is_locked()
+    }
+
+    /// Tells whether so much is available.
+    pub(in crate::ledger) fn covers(&self, slot: Slot, amount: Amount) -> bool {
+        let available = self.available(self.entry(slot), self.owner(slot));
+        if planted!(DisputeOfAllRefused) {
+            return available > amount.into();
+        }
+        available >= amount.into()
+    }
+
+    /// Adds to what is available in an open account, or takes from it.
+    #[inline]
+    pub(in crate::ledger) fn adjust(&mut self, slot: Slot, amount: Amount, takes: bool) {
+        match self.entry(slot).change(amount, takes) {
+            Some(change) => self.make(slot, change, u64::MAX),
+            None => self.adjust_widely(slot, amount, takes),
+        }
+    }
+
+    /// As [`Accounts::adjust`], where an entry is too small before or afterwards, or the amount is
+    /// very large.
+    #[cold]
+    fn adjust_widely(&mut self, slot: Slot, amount: Amount, takes: bool) {
+        let entry = self.entry(slot);
+        let mut available = self.available(entry, self.owner(slot));
+        if takes {
+            available -= amount;
+        } else {
+            available += amount;
+        }
+        self.set_available(slot, available, entry.is_locked());
+    }
+
+    /// Holds an amount while it is under dispute.
+    #[inline]
+    pub(in crate::ledger) fn hold(&mut self, slot: Slot, owner: Owner, amount: Amount) {
+        self.adjust(slot, amount, true);
+        if planted!(HeldSubtracted) {
+            self.held[place(owner)] -= amount;
+            return;
+        }
+        self.held[place(owner)] += amount;
+    }
+
+    /// Makes a held amount available again.
+    #[inline]
+    pub(in crate::ledger) fn release(&mut self, slot: Slot, owner: Owner, amount: Amount) {
+        self.take_held(owner, amount);
+        if !planted!(ResolveKeepsMoney) {
+            self.adjust(slot, amount, false);
+        }
+    }
+
+    /// Takes a held amount away and locks the account.
+    #[inline]
+    pub(in crate::ledger) fn charge_back(&mut self, slot: Slot, owner: Owner, amount: Amount) {
+        if planted!(ChargebackTakesAvailable) {
+            self.adjust(slot, amount, true);
+        } else {
+            self.take_held(owner, amount);
+        }
+        if !planted!(ChargebackLocksNot) {
+            self.set(slot, self.entry(slot).locked());
+        }
+    }
+
+    fn take_held(&mut self, owner: Owner, amount: Amount) {
+        let held = &mut self.held[place(owner)];
+        *held -= amount;
+        debug_assert!(*held >= Balance::ZERO);
+    }
+
+    /// Gives the owner of the account in a slot, if rows refer to it.
+    #[inline]
+    pub(in crate::ledger) fn owner(&self, slot: Slot) -> Option<Owner> {
+        let (table, at) = self.table(slot);
+        table.owner(at)
+    }
+
+    /// Gives the owner of the account in a slot, to which a row may refer.
+    #[inline]
+    pub(in crate::ledger) fn owner_or_new(&mut self, slot: Slot) -> Owner {
+        self.owner(slot).unwrap_or_else(|| self.new_owner(slot))
+    }
+
+    #[inline(never)]
+    fn new_owner(&mut self, slot: Slot) -> Owner {
+        self.held.push(Balance::ZERO);
+        let number = if planted!(HeldShared) { 1 } else { self.held.len() };
+        let owner = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        let owner = owner.expect("fewer accounts than 2³²");
+        let (table, at) = self.table_mut(slot);
+        table.set_owner(at, owner);
+        owner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(accounts: &mut Accounts, client: u64) -> Slot {
+        let slot = accounts.find_or_add(client);
+        accounts.open(slot);
+        slot
+    }
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn holding_spent_money_leaves_a_debt() {
+        let mut accounts = Accounts::default();
+        let slot = open(&mut accounts, 1);
+        accounts.adjust(slot, amount("1"), false);
+        let owner = accounts.owner_or_new(slot);
+        accounts.hold(slot, owner, amount("5"));
+        let account = accounts.account(slot).unwrap();
+        assert_eq!(account.available().to_string(), "-4.0000");
+        assert_eq!(account.held().to_string(), "5.0000");
+        assert_eq!(account.total().to_string(), "1.0000");
+    }
+
+    #[test]
+    fn a_chargeback_takes_the_held_amount_and_locks() {
+        let mut accounts = Accounts::default();
+        let slot = open(&mut accounts, 1);
+        let owner = accounts.owner_or_new(slot);
+        accounts.adjust(slot, amount("5"), false);
+        accounts.hold(slot, owner, amount("5"));
+        accounts.charge_back(slot, owner, amount("5"));
+        let expected = Account::new(Balance::ZERO, Balance::ZERO, true);
+        assert_eq!(accounts.account(slot), Some(expected));
+    }
+
+    #[test]
+    fn a_release_undoes_a_hold() {
+        let mut accounts = Accounts::default();
+        let slot = open(&mut accounts, 1);
+        let owner = accounts.owner_or_new(slot);
+        for units in ["5", "922337203685477.5807"] {
+            accounts.adjust(slot, amount(units), false);
+            let before = accounts.account(slot);
+            accounts.hold(slot, owner, amount(units));
+            accounts.release(slot, owner, amount(units));
+            assert_eq!(accounts.account(slot), before);
+        }
+    }
+}
