@@ -322,8 +322,12 @@ impl<'c, 's> Intake<'c, 's> {
         let mut references = &survey.references[..];
         let shards = self.batches.len();
         let (mut start, mut kept) = (0, 0);
+        self.registry.prefetch_decisions(ids_of(&rows[..rows.len().min(MASK_BITS)]));
         for &Group { money, run } in &survey.groups {
             let end = rows.len().min(start + MASK_BITS);
+            // While these are decided, what the next ones need is on its way.
+            let next_end = rows.len().min(end + MASK_BITS);
+            self.registry.prefetch_decisions(ids_of(&rows[end..next_end]));
             let few = &mut rows[start..end];
             let run = run.and_then(|first| self.registry.decide_run(first, money));
             let Decisions { duplicate, named } = run
@@ -448,6 +452,10 @@ impl<'c, 's> Intake<'c, 's> {
         self.block += 1;
         Ok(())
     }
+}
+
+fn ids_of(rows: &[PlainRow]) -> impl Iterator<Item = u64> {
+    rows.iter().map(|row| row.tx)
 }
 
 /// Notes in a row how its shard finds its transaction.

@@ -165,22 +165,25 @@ pub fn audit(
     parts: &[RangeInclusive<u64>],
 ) -> Result<Audit, InvariantError> {
     let mut audit = Audit::default();
-    let mut before = None;
-    let mut part_accounts = Vec::new();
+    let (mut before, mut memory) = (None, Vec::new());
     for part in parts {
-        accounts.read(part, &mut part_accounts);
-        for &(client, account) in &part_accounts {
+        let mut fault = None;
+        accounts.visit(part, &mut memory, |client, account| {
             if before >= Some(client) || !part.contains(&client) {
-                return Err(InvariantError::Order { client });
+                fault = fault.or(Some(InvariantError::Order { client }));
             }
             before = Some(client);
-            if account.held() < Balance::ZERO {
-                return Err(InvariantError::NegativeHeld { client, held: account.held() });
+            let held = account.held();
+            if held < Balance::ZERO {
+                fault = fault.or(Some(InvariantError::NegativeHeld { client, held }));
             }
             audit.accounts += 1;
             audit.locked += u64::from(account.is_locked());
             audit.available += account.available();
-            audit.held += account.held();
+            audit.held += held;
+        });
+        if let Some(fault) = fault {
+            return Err(fault);
         }
     }
     Ok(audit)

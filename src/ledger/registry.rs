@@ -122,6 +122,13 @@ impl Registry {
         (place.into(), Marks::REMEMBER.and(Marks::PLACED))
     }
 
+    /// Fetches what [`Registry::decide`] will look at for some rows, where that is worth its time: see
+    /// [`TxIds::prefetch_scattered`].
+    #[inline]
+    pub fn prefetch_decisions(&self, ids: impl Iterator<Item = u64>) {
+        self.ids.prefetch_scattered(ids);
+    }
+
     /// Fetches what [`Registry::look_up`] will read for a transaction.
     #[inline]
     pub fn prefetch(&self, tx: u64) {

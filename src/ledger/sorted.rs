@@ -95,6 +95,26 @@ impl SortedAccounts {
         starts.iter().zip(lasts).map(|(&first, last)| first..=last).collect()
     }
 
+    /// Calls `visit` with each account of a range of clients, ascending. What is in `memory` is
+    /// replaced, if need be.
+    #[inline]
+    pub fn visit(
+        &self,
+        clients: &RangeInclusive<u64>,
+        memory: &mut Vec<(u64, Account)>,
+        mut visit: impl FnMut(u64, Account),
+    ) {
+        // The accounts of one shard stand in order.
+        if let [shard] = &self.shards[..]
+            && shard.far.is_empty()
+        {
+            let near = shard.accounts.near(*clients.start(), *clients.end());
+            return near.for_each(|(client, account)| visit(client, account));
+        }
+        self.read(clients, memory);
+        memory.iter().for_each(|&(client, account)| visit(client, account));
+    }
+
     /// Replaces what is in `into` by the accounts of a range of clients, ascending.
     pub fn read(&self, clients: &RangeInclusive<u64>, into: &mut Vec<(u64, Account)>) {
         let (&first, &last) = (clients.start(), clients.end());

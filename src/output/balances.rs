@@ -53,12 +53,11 @@ pub fn write(
     let threads = threads.get();
     out.write_all((COLUMNS.join(",") + "\n").as_bytes())?;
     if threads == 1 || accounts.len() < FEW_ACCOUNTS {
-        let mut part_accounts = Vec::new();
+        let mut memory = Vec::new();
         let mut text = Vec::new();
         for part in &parts {
-            accounts.read(part, &mut part_accounts);
             text.clear();
-            append_rows(&part_accounts, &mut text);
+            append_rows(accounts, part, &mut memory, &mut text);
             out.write_all(&text)?;
         }
         return out.flush();
@@ -93,12 +92,11 @@ fn send_texts(
     share: StepBy<Skip<Iter<'_, RangeInclusive<u64>>>>,
     outbox: &SyncSender<Vec<u8>>,
 ) {
-    let mut part_accounts = Vec::new();
+    let mut memory = Vec::new();
     let mut text_bytes = 0;
     for part in share {
-        accounts.read(part, &mut part_accounts);
         let mut text = Vec::with_capacity(text_bytes);
-        append_rows(&part_accounts, &mut text);
+        append_rows(accounts, part, &mut memory, &mut text);
         text_bytes = text.len() + text.len() / 8;
         if outbox.send(text).is_err() {
             return;
@@ -106,13 +104,19 @@ fn send_texts(
     }
 }
 
-fn append_rows(accounts: &[(u64, Account)], text: &mut Vec<u8>) {
+/// Appends the accounts of a part; `memory` is kept from part to part.
+fn append_rows(
+    accounts: &SortedAccounts,
+    part: &RangeInclusive<u64>,
+    memory: &mut Vec<(u64, Account)>,
+    text: &mut Vec<u8>,
+) {
     let mut digits = itoa::Buffer::new();
-    for (client, account) in accounts {
-        if planted!(EmptyAccountDropped) && *account == Account::default() {
-            continue;
+    accounts.visit(part, memory, |client, account| {
+        if planted!(EmptyAccountDropped) && account == Account::default() {
+            return;
         }
-        text.extend_from_slice(digits.format(*client).as_bytes());
+        text.extend_from_slice(digits.format(client).as_bytes());
         text.push(b',');
         let available = text.len();
         account.available().write_to(text);
@@ -128,7 +132,7 @@ fn append_rows(accounts: &[(u64, Account)], text: &mut Vec<u8>) {
             }
         }
         text.extend_from_slice(if account.is_locked() { b",true\n" } else { b",false\n" });
-    }
+    });
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::entry::Entry;
+use crate::huge_pages;
 use crate::prefetch::prefetch_at;
 
 /// A number of an account that rows refer to, its own for good.
@@ -21,6 +22,7 @@ impl Table {
     /// Makes a longer table that starts with the places of this one; the others are empty.
     pub(super) fn extended(&self, length: usize) -> Self {
         let mut longer = Self { entries: vec![0; length], owners: Vec::new() };
+        huge_pages::wish_for(&mut longer.entries);
         longer.entries[..self.len()].copy_from_slice(&self.entries);
         if !self.owners.is_empty() {
             longer.owners = vec![0; length];

@@ -123,8 +123,12 @@ impl TxIds {
     /// Notes that some row refers to each of these transactions, as [`TxIds::name`] does, fetching
     /// ahead what some of them need.
     pub fn name_all(&mut self, ids: &[u64]) {
-        for ids in ids.chunks(Self::AHEAD) {
-            self.prefetch(ids.iter().copied());
+        let mut chunks = ids.chunks(Self::AHEAD);
+        let mut next = chunks.next().unwrap_or_default();
+        self.prefetch(next.iter().copied());
+        while !next.is_empty() {
+            let ids = std::mem::replace(&mut next, chunks.next().unwrap_or_default());
+            self.prefetch(next.iter().copied());
             for &tx in ids {
                 self.name(tx);
             }
@@ -135,6 +139,15 @@ impl TxIds {
     #[inline]
     pub fn decide(&mut self, tx: u64) -> Decision {
         Decision::of(self.set(tx, Entry::DECIDED))
+    }
+
+    /// Fetches what deciding some ids will look at, if those decided last were scattered. It is best
+    /// done for as many ids as are decided together, before the ones in front of them are decided.
+    #[inline]
+    pub fn prefetch_scattered(&self, ids: impl Iterator<Item = u64>) {
+        if self.is_scattered {
+            self.prefetch(ids);
+        }
     }
 
     /// Decides `count` ids that follow one another from `first` on, 1 … 64 of them, at once: those of
@@ -157,12 +170,9 @@ impl TxIds {
     /// Decides the ids of at most 64 rows in turn, those that move money; the others do nothing.
     ///
     /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as
-    /// nobody can guess it. For scattered ids, what all of them need is fetched first.
+    /// nobody can guess it.
     #[inline]
-    pub fn decide_all(&mut self, rows: impl Iterator<Item = (Kind, u64)> + Clone) -> Decisions {
-        if self.is_scattered {
-            self.prefetch(rows.clone().map(|(_, tx)| tx));
-        }
+    pub fn decide_all(&mut self, rows: impl Iterator<Item = (Kind, u64)>) -> Decisions {
         let mut decisions = Decisions::default();
         let mut word = OpenWord::NONE;
         let mut turns = 0;
