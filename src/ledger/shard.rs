@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
-use super::accounts::{Accounts, Owner, Slot};
+use super::accounts::{Accounts, Slot};
 use super::invariant::Totals;
 use super::posting::{Marks, Posting};
 use super::sorted::SortedAccounts;
@@ -86,9 +86,17 @@ impl Shard {
     /// With 2³¹ accounts or more.
     #[inline]
     pub fn apply(&mut self, posting: &Posting) -> Result<(), Rejection> {
-        self.accounts.review();
+        self.review();
         let slot = self.find(posting.kind, posting.client);
         self.apply_at(slot, *posting)
+    }
+
+    /// Lets accounts move to where they are found sooner, before some are looked for.
+    #[inline]
+    pub(super) fn review(&mut self) {
+        if let Some(moved) = self.accounts.review() {
+            self.transactions.change_owners(|owner| moved.of(owner));
+        }
     }
 
     /// Finds the account of a client, or makes a place for it if a row of this kind opens it.
@@ -203,7 +211,7 @@ impl Shard {
 
     fn dispute(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
         let Self { rules, accounts, transactions, .. } = self;
-        let (owner, amount, state) = refer(rules, accounts, transactions, slot, posting)?;
+        let (amount, state) = refer(rules, accounts, transactions, slot, posting)?;
         match *state {
             State::Withdrawn => return Err(Rejection::NotDisputable),
             State::ChargedBack => return Err(Rejection::ChargedBack),
@@ -219,30 +227,30 @@ impl Shard {
         }
         // Decided.
         *state = State::Disputed;
-        accounts.hold(slot, owner, amount);
+        accounts.hold(slot, amount);
         self.disputed += amount;
         Ok(())
     }
 
     fn resolve(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
         let Self { rules, accounts, transactions, .. } = self;
-        let (owner, amount, state) = refer(rules, accounts, transactions, slot, posting)?;
+        let (amount, state) = refer(rules, accounts, transactions, slot, posting)?;
         check_disputed(*state)?;
         // Decided.
         *state = State::Resolved;
-        accounts.release(slot, owner, amount);
+        accounts.release(slot, amount);
         self.resolved += amount;
         Ok(())
     }
 
     fn charge_back(&mut self, slot: Slot, posting: Posting) -> Result<(), Rejection> {
         let Self { rules, accounts, transactions, .. } = self;
-        let (owner, amount, state) = refer(rules, accounts, transactions, slot, posting)?;
+        let (amount, state) = refer(rules, accounts, transactions, slot, posting)?;
         check_disputed(*state)?;
         // Decided.
         *state =
             if planted!(DisputeAfterChargeback) { State::Resolved } else { State::ChargedBack };
-        accounts.charge_back(slot, owner, amount);
+        accounts.charge_back(slot, amount);
         if !planted!(ChargebackUncounted) {
             self.charged_back += amount;
         }
@@ -252,9 +260,8 @@ impl Shard {
     /// Remembers a deposit or withdrawal, since a later row may refer to it.
     #[inline]
     fn remember(&mut self, slot: Slot, posting: Posting, transaction: Remembered) {
-        let owner = self.accounts.owner_or_new(slot);
         if posting.marks.has(Marks::PLACED) {
-            self.transactions.place(posting.key, owner, transaction);
+            self.transactions.place(posting.key, slot.owner(), transaction);
         } else {
             self.transactions.insert(posting.key, posting.client, transaction);
         }
@@ -268,7 +275,7 @@ impl Shard {
     }
 }
 
-/// Finds the transaction that a row refers to: whose it is, its amount and its state.
+/// Finds the transaction that a row refers to: its amount and its state.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "what it gives is used at once")]
 fn refer<'t>(
@@ -277,21 +284,23 @@ fn refer<'t>(
     transactions: &'t mut Transactions,
     slot: Slot,
     posting: Posting,
-) -> Result<(Owner, Amount, &'t mut State), Rejection> {
+) -> Result<(Amount, &'t mut State), Rejection> {
     check_terminated(posting.marks)?;
     if accounts.is_locked(slot)
         && (planted!(LockedRefusesDisputes) || rules.locked == Locked::Frozen)
     {
         return Err(Rejection::AccountLocked);
     }
-    let owner = accounts.owner(slot).ok_or(Rejection::UnknownTx)?;
+    if slot == Slot::NONE {
+        return Err(Rejection::UnknownTx);
+    }
     let found = if posting.marks.has(Marks::PLACED) {
-        transactions.at(posting.key, owner)
+        transactions.at(posting.key, slot.owner())
     } else {
         transactions.by_id(posting.key, posting.client)
     };
     let Found { amount, state } = found.ok_or(Rejection::UnknownTx)?;
-    Ok((owner, amount, state))
+    Ok((amount, state))
 }
 
 #[inline]

@@ -112,7 +112,9 @@ impl SortedAccounts {
             return near.for_each(|(client, account)| visit(client, account));
         }
         self.read(clients, memory);
-        memory.iter().for_each(|&(client, account)| visit(client, account));
+        for &(client, account) in &*memory {
+            visit(client, account);
+        }
     }
 
     /// Replaces what is in `into` by the accounts of a range of clients, ascending.

@@ -20,7 +20,7 @@ use crate::transaction::Kind;
 pub(super) struct Together {
     /// The account of each.
     slots: Vec<Slot>,
-    /// Those that are not plain.
+    /// Those that refer to others.
     referring: Vec<usize>,
     /// Those that were refused.
     outcomes: Vec<(usize, Result<(), Rejection>)>,
@@ -56,7 +56,7 @@ impl Shard {
         posting: impl Fn(&R) -> Posting + Copy,
         refused: &mut Vec<(usize, Rejection)>,
     ) {
-        self.accounts.review();
+        self.review();
         let mut together = std::mem::take(&mut self.together);
         together.start(rows.len());
         self.find_all(rows, posting, &mut together);
@@ -91,7 +91,7 @@ impl Shard {
         let (mut at, mut count) = (0, 0);
         for row in rows {
             referring[count] = at;
-            count = count.wrapping_add(usize::from(!posting(row).is_plain()));
+            count = count.wrapping_add(usize::from(!posting(row).kind.moves_money()));
             at = at.wrapping_add(1);
         }
         let near = self.accounts.find_near(rows.iter().map(|row| posting(row).client), slots);
@@ -102,7 +102,7 @@ impl Shard {
         }
         for &at in &referring[..count] {
             self.transactions.prefetch(posting(&rows[at]).key);
-            self.accounts.prefetch_owner(slots[at]);
+            self.accounts.prefetch_held_place(slots[at]);
         }
         for &at in &referring[..count] {
             self.accounts.prefetch_held(slots[at]);

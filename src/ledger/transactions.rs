@@ -80,6 +80,13 @@ impl Transactions {
         self.placed.push(placed);
     }
 
+    /// Gives each transaction in a place the owner that its own has become.
+    pub(super) fn change_owners(&mut self, become_of: impl Fn(Owner) -> Owner) {
+        for placed in self.placed.iter_mut().flatten() {
+            placed.owner = become_of(placed.owner);
+        }
+    }
+
     /// Keeps a transaction of `client` by its id.
     #[inline]
     pub(super) fn insert(&mut self, tx: u64, client: u64, transaction: Remembered) {
@@ -113,7 +120,7 @@ impl Transactions {
 mod tests {
     use super::*;
 
-    const ONE: Owner = Owner::MIN;
+    const ONE: Owner = Owner::ONE;
     const DEPOSIT: Remembered = Remembered { amount: Amount::MIN, state: State::Deposited };
 
     #[test]
@@ -122,10 +129,7 @@ mod tests {
         transactions.place(2, ONE, DEPOSIT);
         transactions.insert(7, 1, DEPOSIT);
         assert!(transactions.at(2, ONE).is_some() && transactions.by_id(7, 1).is_some());
-        assert!(
-            transactions.at(2, ONE.saturating_add(1)).is_none()
-                && transactions.by_id(7, 2).is_none()
-        );
+        assert!(transactions.at(2, Owner::ANOTHER).is_none() && transactions.by_id(7, 2).is_none());
     }
 
     #[test]

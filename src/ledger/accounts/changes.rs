@@ -3,10 +3,8 @@
 //!
 //! A change is made as it is told; whether it is allowed is decided by the shard beforehand.
 
-use std::num::NonZeroU32;
-
 use super::entry::{Change, Entry};
-use super::{Accounts, Owner, Slot, place};
+use super::{Accounts, Slot};
 use crate::account::Account;
 use crate::amount::{Amount, Balance};
 
@@ -46,31 +44,29 @@ impl Accounts {
         if slot == Slot::NONE {
             return None;
         }
-        let (entry, owner) = (self.entry(slot), self.owner(slot));
-        entry.is_open().then(|| self.assemble(entry, owner))
+        let entry = self.entry(slot);
+        entry.is_open().then(|| self.assemble(slot, entry))
     }
 
     #[inline]
-    pub(super) fn assemble(&self, entry: Entry, owner: Option<Owner>) -> Account {
-        let held = owner.map_or(Balance::ZERO, |owner| self.held[place(owner)]);
-        Account::new(self.available(entry, owner), held, entry.is_locked())
+    pub(super) fn assemble(&self, slot: Slot, entry: Entry) -> Account {
+        let (table, at) = self.table(slot);
+        let held = table.held(at).map_or(Balance::ZERO, |place| self.held[place]);
+        Account::new(self.available(slot, entry), held, entry.is_locked())
     }
 
     #[inline]
-    fn available(&self, entry: Entry, owner: Option<Owner>) -> Balance {
-        if entry.is_wide() {
-            return self.wide[&owner.expect("a wide account has an owner")];
-        }
-        entry.available()
+    fn available(&self, slot: Slot, entry: Entry) -> Balance {
+        if entry.is_wide() { self.wide[&slot.owner()] } else { entry.available() }
     }
 
     /// Puts an account into its slot, and opens it if it is not open.
     pub(in crate::ledger) fn put(&mut self, slot: Slot, account: &Account) {
         self.open(slot);
         self.set_available(slot, account.available(), account.is_locked());
-        if account.held() != Balance::ZERO || self.owner(slot).is_some() {
-            let owner = self.owner_or_new(slot);
-            self.held[place(owner)] = account.held();
+        let (table, at) = self.table(slot);
+        if account.held() != Balance::ZERO || table.held(at).is_some() {
+            *self.held_mut(slot) = account.held();
         }
     }
 
@@ -78,9 +74,25 @@ impl Accounts {
         let entry = Entry::new(available, is_locked);
         self.set(slot, entry);
         if entry.is_wide() {
-            let owner = self.owner_or_new(slot);
-            self.wide.insert(owner, available);
+            self.wide.insert(slot.owner(), available);
         }
+    }
+
+    /// Gives what is held in an account.
+    #[inline]
+    fn held_mut(&mut self, slot: Slot) -> &mut Balance {
+        let (table, at) = self.table(slot);
+        let place = table.held(at).unwrap_or_else(|| self.new_held(slot));
+        &mut self.held[place]
+    }
+
+    #[inline(never)]
+    fn new_held(&mut self, slot: Slot) -> usize {
+        self.held.push(Balance::ZERO);
+        let place = if planted!(HeldShared) { 0 } else { self.held.len() - 1 };
+        let (table, at) = self.table_mut(slot);
+        table.set_held(at, place);
+        place
     }
 
     /// Tells whether an account is locked; none is, where there is none.
@@ -91,7 +103,7 @@ impl Accounts {
 
     /// Tells whether so much is available.
     pub(in crate::ledger) fn covers(&self, slot: Slot, amount: Amount) -> bool {
-        let available = self.available(self.entry(slot), self.owner(slot));
+        let available = self.available(slot, self.entry(slot));
         if planted!(DisputeOfAllRefused) {
             return available > amount.into();
         }
@@ -112,7 +124,7 @@ impl Accounts {
     #[cold]
     fn adjust_widely(&mut self, slot: Slot, amount: Amount, takes: bool) {
         let entry = self.entry(slot);
-        let mut available = self.available(entry, self.owner(slot));
+        let mut available = self.available(slot, entry);
         if takes {
             available -= amount;
         } else {
@@ -123,19 +135,19 @@ impl Accounts {
 
     /// Holds an amount while it is under dispute.
     #[inline]
-    pub(in crate::ledger) fn hold(&mut self, slot: Slot, owner: Owner, amount: Amount) {
+    pub(in crate::ledger) fn hold(&mut self, slot: Slot, amount: Amount) {
         self.adjust(slot, amount, true);
         if planted!(HeldSubtracted) {
-            self.held[place(owner)] -= amount;
+            *self.held_mut(slot) -= amount;
             return;
         }
-        self.held[place(owner)] += amount;
+        *self.held_mut(slot) += amount;
     }
 
     /// Makes a held amount available again.
     #[inline]
-    pub(in crate::ledger) fn release(&mut self, slot: Slot, owner: Owner, amount: Amount) {
-        self.take_held(owner, amount);
+    pub(in crate::ledger) fn release(&mut self, slot: Slot, amount: Amount) {
+        self.take_held(slot, amount);
         if !planted!(ResolveKeepsMoney) {
             self.adjust(slot, amount, false);
         }
@@ -143,45 +155,21 @@ impl Accounts {
 
     /// Takes a held amount away and locks the account.
     #[inline]
-    pub(in crate::ledger) fn charge_back(&mut self, slot: Slot, owner: Owner, amount: Amount) {
+    pub(in crate::ledger) fn charge_back(&mut self, slot: Slot, amount: Amount) {
         if planted!(ChargebackTakesAvailable) {
             self.adjust(slot, amount, true);
         } else {
-            self.take_held(owner, amount);
+            self.take_held(slot, amount);
         }
         if !planted!(ChargebackLocksNot) {
             self.set(slot, self.entry(slot).locked());
         }
     }
 
-    fn take_held(&mut self, owner: Owner, amount: Amount) {
-        let held = &mut self.held[place(owner)];
+    fn take_held(&mut self, slot: Slot, amount: Amount) {
+        let held = self.held_mut(slot);
         *held -= amount;
         debug_assert!(*held >= Balance::ZERO);
-    }
-
-    /// Gives the owner of the account in a slot, if rows refer to it.
-    #[inline]
-    pub(in crate::ledger) fn owner(&self, slot: Slot) -> Option<Owner> {
-        let (table, at) = self.table(slot);
-        table.owner(at)
-    }
-
-    /// Gives the owner of the account in a slot, to which a row may refer.
-    #[inline]
-    pub(in crate::ledger) fn owner_or_new(&mut self, slot: Slot) -> Owner {
-        self.owner(slot).unwrap_or_else(|| self.new_owner(slot))
-    }
-
-    #[inline(never)]
-    fn new_owner(&mut self, slot: Slot) -> Owner {
-        self.held.push(Balance::ZERO);
-        let number = if planted!(HeldShared) { 1 } else { self.held.len() };
-        let owner = u32::try_from(number).ok().and_then(NonZeroU32::new);
-        let owner = owner.expect("fewer accounts than 2³²");
-        let (table, at) = self.table_mut(slot);
-        table.set_owner(at, owner);
-        owner
     }
 }
 
@@ -204,8 +192,7 @@ mod tests {
         let mut accounts = Accounts::default();
         let slot = open(&mut accounts, 1);
         accounts.adjust(slot, amount("1"), false);
-        let owner = accounts.owner_or_new(slot);
-        accounts.hold(slot, owner, amount("5"));
+        accounts.hold(slot, amount("5"));
         let account = accounts.account(slot).unwrap();
         assert_eq!(account.available().to_string(), "-4.0000");
         assert_eq!(account.held().to_string(), "5.0000");
@@ -216,10 +203,9 @@ mod tests {
     fn a_chargeback_takes_the_held_amount_and_locks() {
         let mut accounts = Accounts::default();
         let slot = open(&mut accounts, 1);
-        let owner = accounts.owner_or_new(slot);
         accounts.adjust(slot, amount("5"), false);
-        accounts.hold(slot, owner, amount("5"));
-        accounts.charge_back(slot, owner, amount("5"));
+        accounts.hold(slot, amount("5"));
+        accounts.charge_back(slot, amount("5"));
         let expected = Account::new(Balance::ZERO, Balance::ZERO, true);
         assert_eq!(accounts.account(slot), Some(expected));
     }
@@ -228,12 +214,11 @@ mod tests {
     fn a_release_undoes_a_hold() {
         let mut accounts = Accounts::default();
         let slot = open(&mut accounts, 1);
-        let owner = accounts.owner_or_new(slot);
         for units in ["5", "922337203685477.5807"] {
             accounts.adjust(slot, amount(units), false);
             let before = accounts.account(slot);
-            accounts.hold(slot, owner, amount(units));
-            accounts.release(slot, owner, amount(units));
+            accounts.hold(slot, amount(units));
+            accounts.release(slot, amount(units));
             assert_eq!(accounts.account(slot), before);
         }
     }

@@ -11,13 +11,12 @@ mod table;
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::ops::BitXor;
 
 use foldhash::fast::RandomState;
 
 pub(super) use entry::{Change, Entry};
-pub(super) use table::Owner;
-
 use table::Table;
 
 use crate::account::Account;
@@ -50,6 +49,45 @@ impl Slot {
     pub(super) const NONE: Self = Self(usize::MAX);
     /// The bit of all places that are not in the table.
     const FAR: usize = 1 << (usize::BITS - 1);
+
+    /// Gives the account as transactions remember it.
+    ///
+    /// # Panics
+    /// If there is no place for one.
+    #[inline]
+    pub(super) fn owner(self) -> Owner {
+        let far = if self.0 & Self::FAR == 0 { 0 } else { Owner::FAR };
+        let number = u32::try_from(self.0 & !Self::FAR).ok().and_then(|at| at.checked_add(1));
+        let number = number.filter(|number| number & Owner::FAR == 0).map(|number| number | far);
+        Owner(number.and_then(NonZeroU32::new).expect("fewer accounts than 2³¹"))
+    }
+}
+
+/// An account as transactions remember it: its slot, in half of the space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Owner(NonZeroU32);
+
+impl Owner {
+    #[cfg(test)]
+    pub(super) const ONE: Self = Self(NonZeroU32::MIN);
+    #[cfg(test)]
+    pub(super) const ANOTHER: Self = Self(NonZeroU32::MAX);
+    /// The bit of all that are not in the table.
+    const FAR: u32 = 1 << 31;
+
+    /// Gives the far place of an account that is not in the table.
+    fn far(self) -> Option<usize> {
+        (self.0.get() & Self::FAR != 0).then(|| index((self.0.get() & !Self::FAR) - 1))
+    }
+}
+
+/// What owners have become that were not in the table before a review, by their far places.
+pub(super) struct Moved(Vec<Owner>);
+
+impl Moved {
+    pub(super) fn of(&self, owner: Owner) -> Owner {
+        owner.far().map_or(owner, |at| self.0[at])
+    }
 }
 
 #[derive(Debug)]
@@ -67,7 +105,7 @@ pub(super) struct Accounts {
     widths: [u32; 65],
     /// From so many clients in the map on, it is to be asked again whether some should be near.
     next_review: usize,
-    /// What is held, by owner.
+    /// What is held, in the order in which accounts had something to hold first.
     held: Vec<Balance>,
     /// What is available in the accounts for which an entry is too small.
     wide: HashMap<Owner, Balance, RandomState>,
@@ -181,18 +219,22 @@ impl Accounts {
         Slot(index(at) | Slot::FAR)
     }
 
-    /// Moves clients into the table if they are enough; slots that were found before are good no
-    /// longer then.
+    /// Moves clients into the table if they are enough. Slots that were found before are good no
+    /// longer then, and owners are others, as the result tells.
     #[inline]
-    pub(super) fn review(&mut self) {
-        if self.map.len() >= self.next_review {
-            let dense = self.dense_clients();
-            if dense > self.near_clients() {
-                self.extend_near(dense);
-                self.move_near();
-            }
-            self.next_review = self.map.len() + ACCOUNTS_PER_REVIEW;
-        }
+    pub(super) fn review(&mut self) -> Option<Moved> {
+        if self.map.len() < self.next_review { None } else { self.move_dense() }
+    }
+
+    #[cold]
+    fn move_dense(&mut self) -> Option<Moved> {
+        let dense = self.dense_clients();
+        let moved = (dense > self.near_clients()).then(|| {
+            self.extend_near(dense);
+            self.move_near()
+        });
+        self.next_review = self.map.len() + ACCOUNTS_PER_REVIEW;
+        moved
     }
 
     /// The largest power of two such that a table of the clients below it is filled well enough,
@@ -200,7 +242,8 @@ impl Accounts {
     fn dense_clients(&self) -> u64 {
         let mut dense = 0;
         let mut below = u64::try_from(self.near_open).expect("64 bits");
-        for (width, &clients) in (0_u32..).zip(&self.widths[..64]) {
+        // Owners have 31 bits for a place.
+        for (width, &clients) in (0_u32..).zip(&self.widths[..31]) {
             below += u64::from(clients);
             if clients > 0 && 1 << width <= below * MOST_ENTRIES_PER_ACCOUNT {
                 dense = 1 << width;
@@ -224,9 +267,10 @@ impl Accounts {
     }
 
     /// Moves the clients that the table covers out of the map.
-    fn move_near(&mut self) {
+    fn move_near(&mut self) -> Moved {
         let length = self.near.len();
         let far = std::mem::take(&mut self.far);
+        let mut moved = vec![Owner(NonZeroU32::MIN); far.len()];
         let (near, near_open, widths) = (&mut self.near, &mut self.near_open, &mut self.widths);
         let kept = &mut self.far;
         self.map.retain(|&client, at| {
@@ -236,18 +280,24 @@ impl Accounts {
                 *near_open += 1;
                 widths[width(client)] -= 1;
                 near.set(place, far.entry(from));
+                moved[from] = Slot(place).owner();
                 (&mut *near, place)
             } else {
                 *at = u32::try_from(kept.len()).expect("no more than before");
                 kept.push(far.entry(from));
+                moved[from] = Slot(index(*at) | Slot::FAR).owner();
                 (&mut *kept, index(*at))
             };
-            if let Some(owner) = far.owner(from) {
-                table.set_owner(place, owner);
+            if let Some(held) = far.held(from) {
+                table.set_held(place, held);
             }
             near_place.is_none()
         });
         self.map.shrink_to_fit();
+        let moved = Moved(moved);
+        let wide = std::mem::take(&mut self.wide);
+        self.wide.extend(wide.into_iter().map(|(owner, it)| (moved.of(owner), it)));
+        moved
     }
 
     /// The table that a slot is in, and its place there.
@@ -282,18 +332,18 @@ impl Accounts {
         table.prefetch(at);
     }
 
-    /// Fetches what tells the owner.
+    /// Fetches what tells where what is held stands.
     #[inline]
-    pub(super) fn prefetch_owner(&self, slot: Slot) {
+    pub(super) fn prefetch_held_place(&self, slot: Slot) {
         let (table, at) = self.table(slot);
-        table.prefetch_owner(at);
+        table.prefetch_held(at);
     }
 
     /// Fetches what is held.
     #[inline]
     pub(super) fn prefetch_held(&self, slot: Slot) {
         let (table, at) = self.table(slot);
-        prefetch_at(&self.held, table.owner(at).map_or(0, place));
+        prefetch_at(&self.held, table.held(at).unwrap_or(0));
     }
 
     /// Tells how many accounts are open.
@@ -312,7 +362,7 @@ impl Accounts {
         let entries = (first..=last).zip(self.near.entries(at(first), at(last)));
         entries
             .filter(|(_, entry)| entry.is_open())
-            .map(move |(client, entry)| (client, self.assemble(entry, self.near.owner(at(client)))))
+            .map(move |(client, entry)| (client, self.assemble(Slot(at(client)), entry)))
     }
 
     /// Takes out the clients that are not in the table, ascending; all come after the table's.
@@ -334,12 +384,6 @@ fn width(client: u64) -> usize {
     usize::try_from(u64::BITS - client.leading_zeros()).expect("at most 64")
 }
 
-/// The place of an owner among what is held.
-#[inline]
-fn place(owner: Owner) -> usize {
-    index(owner.get() - 1)
-}
-
 #[inline]
 fn index(at: u32) -> usize {
     usize::try_from(at).expect("32 bits fit")
@@ -347,7 +391,7 @@ fn index(at: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -439,6 +483,29 @@ mod tests {
         let accounts = u64::from(count) * 2 + 50;
         let table = table_of(clients.chain(scattered));
         assert!((u64::from(count)..=accounts * MOST_ENTRIES_PER_ACCOUNT).contains(&table));
+    }
+
+    /// Clients that come to be in the table take their transactions along, and each has its own.
+    #[test]
+    #[cfg_attr(miri, ignore = "more than 8,000 accounts")]
+    fn owners_are_told_apart_before_and_after_they_move() {
+        let mut accounts = Accounts::of_share(1 << 18);
+        let clients: Vec<u64> = (0..9_000).map(|it| it * 3).chain([1 << 40, u64::MAX]).collect();
+        let mut owners = BTreeMap::new();
+        for &client in &clients {
+            if let Some(moved) = accounts.review() {
+                owners.values_mut().for_each(|owner| *owner = moved.of(*owner));
+            }
+            let slot = accounts.find_or_add(client);
+            accounts.open(slot);
+            owners.insert(client, slot.owner());
+        }
+        assert!(accounts.near_clients() > 8 && accounts.far.len() > 1);
+        let distinct: BTreeSet<u32> = owners.values().map(|Owner(number)| number.get()).collect();
+        assert_eq!(distinct.len(), clients.len());
+        for client in clients {
+            assert_eq!(accounts.find(client).owner(), owners[&client], "{client}");
+        }
     }
 
     proptest! {

@@ -6,27 +6,25 @@ use super::entry::Entry;
 use crate::huge_pages;
 use crate::prefetch::prefetch_at;
 
-/// A number of an account that rows refer to, its own for good.
-pub(in crate::ledger) type Owner = NonZeroU32;
-
 /// Accounts by their places. What most rows need is one column, which is as small as it can be.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// Entries, as bits: a vector of zeros costs nothing until it is touched.
     entries: Vec<u64>,
-    /// The owners, 0 where there is none; as long as the entries, or shorter.
-    owners: Vec<u32>,
+    /// Where what is held stands, from 1, and 0 where nothing ever was; as long as the entries, or
+    /// shorter.
+    held: Vec<u32>,
 }
 
 impl Table {
     /// Makes a longer table that starts with the places of this one; the others are empty.
     pub(super) fn extended(&self, length: usize) -> Self {
-        let mut longer = Self { entries: vec![0; length], owners: Vec::new() };
+        let mut longer = Self { entries: vec![0; length], held: Vec::new() };
         huge_pages::wish_for(&mut longer.entries);
         longer.entries[..self.len()].copy_from_slice(&self.entries);
-        if !self.owners.is_empty() {
-            longer.owners = vec![0; length];
-            longer.owners[..self.owners.len()].copy_from_slice(&self.owners);
+        if !self.held.is_empty() {
+            longer.held = vec![0; length];
+            longer.held[..self.held.len()].copy_from_slice(&self.held);
         }
         longer
     }
@@ -51,16 +49,18 @@ impl Table {
         self.entries.push(entry.bits());
     }
 
+    /// Tells where what is held stands, from 0, if anything ever was.
     #[inline]
-    pub(super) fn owner(&self, at: usize) -> Option<Owner> {
-        self.owners.get(at).copied().and_then(NonZeroU32::new)
+    pub(super) fn held(&self, at: usize) -> Option<usize> {
+        let place = self.held.get(at).copied().and_then(NonZeroU32::new)?;
+        usize::try_from(place.get() - 1).ok()
     }
 
-    pub(super) fn set_owner(&mut self, at: usize, owner: Owner) {
-        if self.owners.len() <= at {
-            self.owners.resize(self.entries.len(), 0);
+    pub(super) fn set_held(&mut self, at: usize, place: usize) {
+        if self.held.len() <= at {
+            self.held.resize(self.entries.len(), 0);
         }
-        self.owners[at] = owner.get();
+        self.held[at] = u32::try_from(place + 1).expect("fewer accounts than 2³²");
     }
 
     /// All entries, as bits.
@@ -84,7 +84,7 @@ impl Table {
 
     /// Fetches what rows look at that refer to others.
     #[inline]
-    pub(super) fn prefetch_owner(&self, at: usize) {
-        prefetch_at(&self.owners, at);
+    pub(super) fn prefetch_held(&self, at: usize) {
+        prefetch_at(&self.held, at);
     }
 }
