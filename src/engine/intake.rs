@@ -297,21 +297,61 @@ impl<'c, 's> Intake<'c, 's> {
     }
 
     /// Decides the ids of well-formed rows and puts the rows into the batches of their workers.
+    ///
+    /// A worker that takes all rows, or most of them, takes them in the memory they came in; only
+    /// those of the others are copied.
     fn enter(&mut self, rows: &mut PlainRows, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         self.decide(rows);
-        if self.batches.len() > 1 || rows.len() < self.config.batch_rows / 2 {
+        let most = self.lane_of_most(rows).filter(|_| rows.len() >= self.config.batch_rows / 2);
+        let Some(lane) = most else {
             for rows in rows.chunks(self.config.batch_rows.clamp(1, MASK_BITS)) {
                 self.make_room(rows.len(), lanes)?;
                 self.enter_all(rows);
             }
             return Ok(());
+        };
+        if self.batches.len() > 1 {
+            self.enter_others(rows, lane, lanes)?;
         }
-        // A worker that takes all rows takes them as they are, unless they are few.
-        if !self.batches[0].rows.is_empty() {
-            self.flush(0, lanes)?;
+        if !self.batches[lane].rows.is_empty() {
+            self.flush(lane, lanes)?;
         }
-        std::mem::swap(&mut self.batches[0].rows, rows);
-        if self.reporting { Ok(()) } else { self.flush(0, lanes) }
+        std::mem::swap(&mut self.batches[lane].rows, rows);
+        if self.reporting { Ok(()) } else { self.flush(lane, lanes) }
+    }
+
+    /// Finds the lane that half of the rows are for, or more, as far as the first ones tell.
+    fn lane_of_most(&self, rows: &[PlainRow]) -> Option<usize> {
+        let shards = self.batches.len();
+        let some = &rows[..rows.len().min(MASK_BITS)];
+        let of = |lane: usize| some.iter().filter(|row| lane_of(row, shards) == lane).count();
+        (0..shards).find(|&lane| shards == 1 || 2 * of(lane) >= some.len())
+    }
+
+    /// Puts the rows that are not for a lane into the batches of their workers and takes them out.
+    fn enter_others(
+        &mut self,
+        rows: &mut PlainRows,
+        lane: usize,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        let shards = self.batches.len();
+        let (mut start, mut kept) = (0, 0);
+        while start < rows.len() {
+            let end = rows.len().min(start + MASK_BITS);
+            self.make_room(end - start, lanes)?;
+            for at in start..end {
+                // Written in both places and counted in one: which one nobody can guess.
+                let row = rows[at];
+                let owner = lane_of(&row, shards);
+                self.batches[owner].rows.put(row, owner != lane);
+                rows[kept] = row;
+                kept += usize::from(owner == lane);
+            }
+            start = end;
+        }
+        rows.truncate(kept);
+        Ok(())
     }
 
     /// Decides the ids of rows, notes in them what their shards are to know, and takes duplicates
@@ -401,8 +441,7 @@ impl<'c, 's> Intake<'c, 's> {
         }
         let shards = self.batches.len();
         for row in rows {
-            let owner = if planted!(RoutedById) { row.tx } else { row.client };
-            self.batches[route_among(owner, shards)].rows.put(*row);
+            self.batches[lane_of(row, shards)].rows.put(*row, true);
         }
     }
 
@@ -452,6 +491,12 @@ impl<'c, 's> Intake<'c, 's> {
         self.block += 1;
         Ok(())
     }
+}
+
+/// Tells which lane a row is for.
+#[inline]
+fn lane_of(row: &PlainRow, shards: usize) -> usize {
+    route_among(if planted!(RoutedById) { row.tx } else { row.client }, shards)
 }
 
 fn ids_of(rows: &[PlainRow]) -> impl Iterator<Item = u64> {
