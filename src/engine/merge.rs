@@ -15,7 +15,7 @@ use super::parsed::InBlock;
 use crate::input::{RowBlock, Source};
 use crate::outcome::Reason;
 use crate::output::rejects::RejectedRow;
-use crate::parser::{Legible, LineReader, first_line, read_legible};
+use crate::parser::{Legible, LineReader, read_legible};
 use crate::pipeline::{Outbox, Stopped};
 use crate::prefetch::prefetch_at;
 
@@ -141,20 +141,19 @@ fn write_block(
     sources: &[Source],
     sink: &mut dyn RejectSink,
 ) -> io::Result<u64> {
-    let BlockNotice { block, line: block_line, source, refused: by_reader } = notice;
+    let BlockNotice { block, line: block_line, source, refused: mut by_reader } = notice;
     let source = &sources[source];
-    refused.extend(by_reader);
-    // What each of them refused is in order already, and a stable sort only merges it.
-    if !planted!(RejectsUnsorted) {
-        refused.sort_by_key(|row| row.place);
-    }
+    // What one worker refused is in order, and so are the malformed rows and the duplicates.
+    refused.sort_by_key(|row| row.place);
+    by_reader.sort_by_key(|row| row.place);
     let bytes = block.bytes();
-    let reported = count(refused.len());
+    let reported = count(refused.len() + by_reader.len());
     let (mut at, mut lines_before) = (0, 0);
     let lines = LineReader::new(&source.layout);
     let offset_of = |row: &Refused| usize::try_from(row.place.offset).expect("in memory");
-    for (index, row) in refused.iter().enumerate() {
-        if let Some(ahead) = refused.get(index + AHEAD) {
+    let (mut by_workers, mut by_reader) = (&refused[..], &by_reader[..]);
+    while let Some((row, ahead)) = take_first(&mut by_workers, &mut by_reader) {
+        if let Some(ahead) = ahead {
             prefetch_at(bytes, offset_of(ahead));
             prefetch_at(bytes, offset_of(ahead) + 64);
         }
@@ -168,7 +167,7 @@ fn write_block(
         at = offset;
         let is_late = planted!(LineAfterCrlf) && bytes[..offset].ends_with(b"\r\n");
         let line = block_line + lines_before + u64::from(is_late);
-        let (raw, _) = first_line(&bytes[offset..]);
+        let (raw, _) = lines.cut(&bytes[offset..]);
         // What the rules refuse is a transaction, and reading one is quick.
         let transaction = match reason {
             Reason::Rejected(_) => transaction.or_else(|| lines.read(&bytes[offset..]).0),
@@ -178,4 +177,23 @@ fn write_block(
         sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
     }
     Ok(reported)
+}
+
+/// Takes the row that stands first in one of two lists; gives with it one that comes later in the
+/// same list.
+#[inline]
+fn take_first<'r>(
+    a: &mut &'r [Refused],
+    b: &mut &'r [Refused],
+) -> Option<(&'r Refused, Option<&'r Refused>)> {
+    let is_of_a = match (a.first(), b.first()) {
+        (Some(_), Some(_)) if planted!(RejectsUnsorted) => true,
+        (Some(of_a), Some(of_b)) => of_a.place <= of_b.place,
+        (of_a, _) => of_a.is_some(),
+    };
+    let list = if is_of_a { a } else { b };
+    let ahead = list.get(AHEAD);
+    let (row, rest) = list.split_first()?;
+    *list = rest;
+    Some((row, ahead))
 }

@@ -236,6 +236,16 @@ fn read_row(window: &[u8; CHUNK], limits: Option<IdLimits>) -> Result<PlainRow, 
     Ok(PlainRow { client, tx, amount, offset: 0, kind: head.kind, note: 0, line: 0 })
 }
 
+/// Finds the first newline of a text, if it is among the first bytes.
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
+)]
+pub(super) fn find_line_end(bytes: &[u8]) -> Option<usize> {
+    let newline = _mm512_set1_epi8(b'\n'.cast_signed());
+    let newlines = _mm512_cmpeq_epi8_mask(load_chunk(bytes.first_chunk()?), newline);
+    (newlines != 0).then(|| index(newlines.trailing_zeros()))
+}
+
 /// Reads the row at the start of a text, if it is plain and not too long.
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"

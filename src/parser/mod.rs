@@ -288,6 +288,13 @@ impl<'l> LineReader<'l> {
         Self { layout, vectors: layout.is_plain().then(Vectors::detect) }
     }
 
+    /// Cuts the first line off `bytes`, as [`first_line`] does, quicker where lines are short.
+    #[inline]
+    pub(crate) fn cut<'b>(&self, bytes: &'b [u8]) -> (&'b [u8], usize) {
+        let end = self.vectors.map_or_else(|| memchr(b'\n', bytes), |it| it.find_line_end(bytes));
+        cut_line(bytes, end)
+    }
+
     /// Reads the line at the start of `bytes` if it is in the plain spelling.
     #[inline]
     pub(crate) fn read_plain(&self, bytes: &[u8]) -> Option<Transaction> {
@@ -329,7 +336,13 @@ pub(crate) fn find_bytes(text: &[u8], wanted: [u8; 3], found: &mut Vec<u32>) {
 /// bytes with it.
 #[inline]
 pub fn first_line(bytes: &[u8]) -> (&[u8], usize) {
-    let (line, length) = match memchr(b'\n', bytes) {
+    cut_line(bytes, memchr(b'\n', bytes))
+}
+
+/// Cuts a line off that ends at its newline, or with the bytes.
+#[inline]
+fn cut_line(bytes: &[u8], end: Option<usize>) -> (&[u8], usize) {
+    let (line, length) = match end {
         Some(end) => (&bytes[..end], end + 1),
         None => (bytes, bytes.len()),
     };

@@ -111,6 +111,20 @@ impl Vectors {
         found.extend(rest.map(|at| u32::try_from(from + at).expect("a text below 4 GiB")));
     }
 
+    /// Finds the first newline of a text.
+    #[inline]
+    pub(super) fn find_line_end(self, text: &[u8]) -> Option<usize> {
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Avx512 {
+            // SAFETY: `all`, the only maker of this value, has found all the features.
+            let end = unsafe { avx512::find_line_end(text) };
+            if end.is_some() {
+                return end;
+            }
+        }
+        memchr::memchr(b'\n', text)
+    }
+
     /// Reads the row at the start of `bytes`, if it is plain and not long.
     #[inline]
     pub(super) fn read_plain(self, bytes: &[u8], limits: Option<IdLimits>) -> Option<Transaction> {

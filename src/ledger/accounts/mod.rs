@@ -494,7 +494,9 @@ mod tests {
         let mut owners = BTreeMap::new();
         for &client in &clients {
             if let Some(moved) = accounts.review() {
-                owners.values_mut().for_each(|owner| *owner = moved.of(*owner));
+                for owner in owners.values_mut() {
+                    *owner = moved.of(*owner);
+                }
             }
             let slot = accounts.find_or_add(client);
             accounts.open(slot);

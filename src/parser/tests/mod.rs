@@ -432,6 +432,7 @@ proptest! {
             let mut places: Vec<u32> = (0..found).collect();
             vectors.find(&text, *b"uvk", &mut places);
             prop_assert_eq!(&places, &expected);
+            prop_assert_eq!(vectors.find_line_end(&text), memchr(b'\n', &text));
         }
     }
 
