@@ -11,7 +11,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -117,9 +117,14 @@ impl Comparison {
 
     /// Writes the file of a workload.
     fn file(&self, workload: Workload, rows: u64, name: &str) -> PathBuf {
+        self.planned(&Plan::new(workload, rows), name)
+    }
+
+    /// Writes the file of a plan.
+    fn planned(&self, plan: &Plan, name: &str) -> PathBuf {
         let path = self.path(name);
         let mut file = File::create(&path).expect("the folder takes files");
-        Plan::new(workload, rows).write_to(&mut file).expect("the disk has room");
+        plan.write_to(&mut file).expect("the disk has room");
         // Or the disk would still be at it while the runs sync their outputs.
         file.sync_all().expect("the disk has room");
         path
@@ -138,6 +143,12 @@ impl Comparison {
         let mut times = vec![Vec::new(); commands.len()];
         for round in 0..=self.options.rounds {
             for (command, times) in commands.iter_mut().zip(&mut times) {
+                // What it costs the system to let go of the outputs before is no part of a run.
+                for output in ["balances.csv", "rejects.csv"] {
+                    if let Err(error) = fs::remove_file(self.path(output)) {
+                        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                    }
+                }
                 let start = Instant::now();
                 let status = command.stdout(Stdio::null()).status().expect("it starts");
                 assert!(status.success(), "{command:?}: {status}");
@@ -199,7 +210,8 @@ impl Comparison {
         let bytes = &bytes[header..];
         let layout = Layout::default();
         let block = Block { bytes, offset_bytes: 0, line: 2 };
-        let (mut split, mut parsed, mut portable) = (Vec::new(), Vec::new(), Vec::new());
+        let ways = Rows::on_every_path(block, &layout).len();
+        let (mut split, mut parsed) = (Vec::new(), vec![Vec::new(); ways]);
         for _ in 0..self.options.rounds * 3 {
             split.push(timed(|| {
                 let mut builder = csv::ReaderBuilder::new();
@@ -211,12 +223,24 @@ impl Comparison {
                 }
                 assert_eq!(count, rows);
             }));
-            parsed.push(timed(|| assert_eq!(sum_of(Rows::new(block, &layout)).0, rows)));
-            portable.push(timed(|| assert_eq!(sum_of(Rows::portable(block, &layout)).0, rows)));
+            for (rows_of, times) in Rows::on_every_path(block, &layout).into_iter().zip(&mut parsed)
+            {
+                times.push(timed(|| assert_eq!(sum_of(rows_of).0, rows)));
+            }
         }
-        let (split, parsed, portable) = (median(split), median(parsed), median(portable));
-        self.at_most("parsing alone, one thread, to the same", parsed / split, "0.22", "0.15");
-        self.show("parsing alone without vectors, to the same", format!("{:.2}", portable / split));
+        let split = median(split);
+        let parsed: Vec<f64> = parsed.into_iter().map(|times| median(times) / split).collect();
+        // The strict path is the last, the best of the others before it.
+        let [portable, vectors @ .., _] = &parsed[..] else { unreachable!("two ways at least") };
+        let best = vectors.last().unwrap_or(portable);
+        self.at_most("parsing alone, one thread, to the same", *best, "0.22", "0.15");
+        if let [avx2, _] = vectors {
+            self.show(
+                "parsing alone with AVX2 instead of AVX-512, to the same",
+                format!("{avx2:.2}"),
+            );
+        }
+        self.show("parsing alone without vectors, to the same", format!("{portable:.2}"));
     }
 
     /// Compares the workloads with `uniform`, per row; gives rows per second of each.
@@ -250,7 +274,7 @@ impl Comparison {
             self.at_most(format!("`{workload}` to `uniform`"), ratio, must, aim);
         }
         for (path, workload) in paths.iter().zip(Workload::ALL) {
-            if workload != Workload::Uniform && workload != Workload::Nasty {
+            if workload != Workload::Uniform {
                 fs::remove_file(path).expect("it was written");
             }
         }
@@ -269,12 +293,16 @@ impl Comparison {
     }
 
     fn rejects(&mut self) {
-        let path = self.path(Workload::Nasty.name());
+        // With so many clients that few rows meet a locked account: one row in ten is not applied.
+        let clients = self.options.rows / 20;
+        let plan = Plan { clients, ..Plan::new(Workload::Nasty, self.options.rows) };
+        let path = self.planned(&plan, "nasty-tenth.csv");
         let rejects = self.path("rejects.csv");
         let mut with = self.millrace(&path, &["--rejects"]);
         with.arg(rejects);
         let times = self.medians(vec![with, self.millrace(&path, &[])]);
-        self.at_most("`nasty` with `--rejects` to without", times[0] / times[1], "1.3", "1.1");
+        let what = "`--rejects` to without, 10 % of the rows not applied";
+        self.at_most(what, times[0] / times[1], "1.3", "1.1");
         fs::remove_file(path).expect("it was written");
     }
 
