@@ -320,12 +320,12 @@ impl<'c, 's> Intake<'c, 's> {
         if self.reporting { Ok(()) } else { self.flush(lane, lanes) }
     }
 
-    /// Finds the lane that half of the rows are for, or more, as far as the first ones tell.
+    /// Finds the lane that three quarters of the rows are for, or more, as far as the first ones tell.
     fn lane_of_most(&self, rows: &[PlainRow]) -> Option<usize> {
         let shards = self.batches.len();
         let some = &rows[..rows.len().min(MASK_BITS)];
         let of = |lane: usize| some.iter().filter(|row| lane_of(row, shards) == lane).count();
-        (0..shards).find(|&lane| shards == 1 || 2 * of(lane) >= some.len())
+        (0..shards).find(|&lane| shards == 1 || 4 * of(lane) >= 3 * some.len())
     }
 
     /// Puts the rows that are not for a lane into the batches of their workers and takes them out.
@@ -338,17 +338,18 @@ impl<'c, 's> Intake<'c, 's> {
         let shards = self.batches.len();
         let (mut start, mut kept) = (0, 0);
         while start < rows.len() {
-            let end = rows.len().min(start + MASK_BITS);
-            self.make_room(end - start, lanes)?;
-            for at in start..end {
-                // Written in both places and counted in one: which one nobody can guess.
-                let row = rows[at];
+            let run = rows[start..].iter().position(|row| lane_of(row, shards) != lane);
+            let end = run.map_or(rows.len(), |length| start + length);
+            rows.copy_within(start..end, kept);
+            kept += end - start;
+            if let Some(&row) = rows.get(end) {
                 let owner = lane_of(&row, shards);
-                self.batches[owner].rows.put(row, owner != lane);
-                rows[kept] = row;
-                kept += usize::from(owner == lane);
+                if self.batches[owner].rows.len() >= self.config.batch_rows {
+                    self.flush(owner, lanes)?;
+                }
+                self.batches[owner].rows.push(row);
             }
-            start = end;
+            start = end + 1;
         }
         rows.truncate(kept);
         Ok(())
@@ -441,7 +442,7 @@ impl<'c, 's> Intake<'c, 's> {
         }
         let shards = self.batches.len();
         for row in rows {
-            self.batches[lane_of(row, shards)].rows.put(*row, true);
+            self.batches[lane_of(row, shards)].rows.put(*row);
         }
     }
 

@@ -35,14 +35,14 @@ impl PlainRows {
         self.count += 1;
     }
 
-    /// Adds a row at the end, if it counts, where room has been made for it.
+    /// Adds a row at the end, where room has been made for it.
     ///
     /// # Panics
     /// Without room.
     #[inline]
-    pub(crate) fn put(&mut self, row: PlainRow, counts: bool) {
+    pub(crate) fn put(&mut self, row: PlainRow) {
         self.slots[self.count] = row;
-        self.count = self.count.wrapping_add(usize::from(counts));
+        self.count = self.count.wrapping_add(1);
     }
 
     /// Adds rows at the end.
