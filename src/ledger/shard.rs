@@ -482,7 +482,7 @@ mod tests {
 
     #[test]
     fn many_shards_share_the_clients_that_are_always_in_a_table() {
-        let client = (1 << 21) / 8;
+        let client = (1 << 22) / 8;
         for (shards, in_table) in [(4, true), (8, false)] {
             let mut shard = Shard::one_of(shards, Rules::default());
             let refusal =

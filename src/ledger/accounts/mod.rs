@@ -24,8 +24,8 @@ use crate::amount::Balance;
 use crate::prefetch::prefetch_at;
 
 /// Clients below this are always found in a table; with several shards, clients below its share of
-/// this, so that the tables of all shards together take at most 16 MiB for them.
-const SMALL_CLIENTS: u64 = 1 << 21;
+/// this, so that the tables of all shards together take at most 32 MiB for them.
+const SMALL_CLIENTS: u64 = 1 << 22;
 
 /// Beyond the small clients, a table has at most this many entries for an account: 64 bytes. The
 /// rule is that of the arrays in the tables of Lua, which have two.
@@ -399,7 +399,7 @@ mod tests {
     use crate::amount::Amount;
 
     #[test]
-    #[cfg_attr(miri, ignore = "a table of two million clients")]
+    #[cfg_attr(miri, ignore = "a table of four million clients")]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
         for shards in [1, 7, 1024] {
             let edge = Accounts::of_share(shards).small_clients;

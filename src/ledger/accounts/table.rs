@@ -21,10 +21,10 @@ impl Table {
     pub(super) fn extended(&self, length: usize) -> Self {
         let mut longer = Self { entries: vec![0; length], held: Vec::new() };
         huge_pages::wish_for(&mut longer.entries);
-        longer.entries[..self.len()].copy_from_slice(&self.entries);
+        copy_used(&self.entries, &mut longer.entries);
         if !self.held.is_empty() {
             longer.held = vec![0; length];
-            longer.held[..self.held.len()].copy_from_slice(&self.held);
+            copy_used(&self.held, &mut longer.held);
         }
         longer
     }
@@ -86,5 +86,41 @@ impl Table {
     #[inline]
     pub(super) fn prefetch_held(&self, at: usize) {
         prefetch_at(&self.held, at);
+    }
+}
+
+/// Copies what is not zero to the start of zeros, page by page: what nobody has touched stays so, and
+/// takes no memory.
+fn copy_used<T: Copy + Default + PartialEq>(from: &[T], to: &mut [T]) {
+    const PAGE: usize = 512;
+    for (from, to) in from.chunks(PAGE).zip(to.chunks_mut(PAGE)) {
+        if from.iter().any(|it| *it != T::default()) {
+            to[..from.len()].copy_from_slice(from);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::amount::Balance;
+
+    #[test]
+    fn a_table_keeps_its_places_when_it_grows() {
+        let mut table = Table::default();
+        for units in 0..1_500 {
+            table.push(if units % 700 == 0 {
+                Entry::new(Balance::from_units(units), false)
+            } else {
+                Entry::default()
+            });
+        }
+        table.set_held(1_400, 7);
+        let longer = table.extended(1 << 12);
+        assert_eq!((longer.len(), longer.held(1_400), longer.held(3)), (1 << 12, Some(7), None));
+        for at in 0..1_500 {
+            assert_eq!(longer.entry(at), table.entry(at), "{at}");
+        }
+        assert!(longer.entries(1_500, usize::MAX).all(|entry| !entry.is_open()));
     }
 }
