@@ -469,7 +469,7 @@ mod tests {
         // Every eighth client is dense enough, once that is asked; every ninth is not.
         let asked = u64::try_from(ACCOUNTS_PER_REVIEW).unwrap();
         assert_eq!(table_of((0..count + asked).map(|it| it * 8)), count * 8);
-        assert_eq!(table_of((0..count).map(|it| it * 9)), 1 << 9);
+        assert_eq!(table_of((0..count).map(|it| it * 9)), 1 << 10);
         assert_eq!(table_of((0..count).map(|it| u64::MAX - it)), 0);
     }
 
