@@ -9,9 +9,10 @@ use super::count;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
 use super::parsed::{InBlock, Origin, Parsed, RowSums, SourceBlocks};
+use super::survey::{AHEAD, Group, MASK_BITS, Reference, Survey, ones};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
-use crate::ledger::{Decisions, Lookup, Marks, Registry, Totals};
+use crate::ledger::{Decisions, Marks, Registry, Totals};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::{PlainRow, PlainRows};
 use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
@@ -97,78 +98,6 @@ pub(super) struct Intake<'c, 's> {
     /// The number of the line that comes next, once the first block of its source has come.
     line: Option<u64>,
     tally: Tally,
-}
-
-/// Rows whose ids are decided together: one bit of a mask for each.
-const MASK_BITS: usize = 64;
-
-/// References between a fetch and the look at what it has fetched.
-const AHEAD: usize = 24;
-
-/// What is known of the rows of a block before their ids are decided.
-#[derive(Default)]
-struct Survey {
-    groups: Vec<Group>,
-    /// The rows that refer to transactions.
-    references: Vec<Reference>,
-    /// The places of these rows among those of the block.
-    places: Vec<usize>,
-}
-
-/// Rows whose ids are decided together.
-struct Group {
-    /// Which of them move money, the first lowest.
-    money: u64,
-    /// Where the ids of these start, if they follow one another.
-    run: Option<u64>,
-}
-
-/// A row that refers to a transaction.
-struct Reference {
-    /// Its place among the rows of the block.
-    at: usize,
-    lookup: Lookup,
-}
-
-impl Survey {
-    /// Looks over the rows of a block, and looks up what they refer to.
-    fn make(&mut self, rows: &[PlainRow], registry: &mut Registry) {
-        self.groups.clear();
-        self.places.clear();
-        for (rows, start) in rows.chunks(MASK_BITS).zip((0..).step_by(MASK_BITS)) {
-            let group = Group::of(rows);
-            let all = u64::MAX >> (MASK_BITS - rows.len());
-            self.places.extend(ones(!group.money & all).map(|at| start + at));
-            self.groups.push(group);
-        }
-        let tx = |at: &usize| rows[*at].tx;
-        self.references.clear();
-        self.references.extend(self.places.iter().enumerate().map(|(index, at)| {
-            if let Some(ahead) = self.places.get(index + AHEAD) {
-                registry.prefetch(tx(ahead));
-            }
-            Reference { at: *at, lookup: registry.look_up(tx(at)) }
-        }));
-    }
-}
-
-impl Group {
-    /// Finds out about at most 64 rows. No row takes a branch: nobody can guess which refer to
-    /// others.
-    #[inline]
-    fn of(rows: &[PlainRow]) -> Self {
-        let first = rows.iter().find(|row| row.kind.moves_money()).map_or(0, |row| row.tx);
-        let (mut money, mut differ, mut next) = (0, 0, first);
-        for row in rows.iter().rev() {
-            money = money << 1 | u64::from(row.kind.moves_money());
-        }
-        for (row, at) in rows.iter().zip(0_u32..) {
-            let moves = money >> at & 1;
-            differ |= (row.tx ^ next) & moves.wrapping_neg();
-            next = next.wrapping_add(moves);
-        }
-        Self { money, run: (differ == 0).then_some(first) }
-    }
 }
 
 type WorkerLanes<'l, 's> = Lanes<'l, ShardWorker<'s>>;
@@ -509,14 +438,4 @@ fn ids_of(rows: &[PlainRow]) -> impl Iterator<Item = u64> {
 fn note(row: &mut PlainRow, (key, marks): (u64, Marks)) {
     row.tx = key;
     row.note |= marks.bits();
-}
-
-/// Gives the places of the ones in a mask, from the lowest on.
-#[inline]
-fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = mask.trailing_zeros();
-        mask &= mask.wrapping_sub(1);
-        (place < u64::BITS).then(|| usize::try_from(place).expect("below 64"))
-    })
 }

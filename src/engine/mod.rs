@@ -16,6 +16,7 @@ mod panics;
 mod parsed;
 mod scout;
 mod sift;
+mod survey;
 mod worker;
 
 pub use config::{Config, LeftOut, Progress, Recall, Threads};
