@@ -231,8 +231,8 @@ impl<'c, 's> Intake<'c, 's> {
     /// those of the others are copied.
     fn enter(&mut self, rows: &mut PlainRows, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         self.decide(rows);
-        let most = self.lane_of_most(rows).filter(|_| rows.len() >= self.config.batch_rows / 2);
-        let Some(lane) = most else {
+        let are_many = rows.len() >= self.config.batch_rows / 2;
+        let Some(lane) = are_many.then(|| self.lane_of_most(rows)).flatten() else {
             for rows in rows.chunks(self.config.batch_rows.clamp(1, MASK_BITS)) {
                 self.make_room(rows.len(), lanes)?;
                 self.enter_all(rows);
@@ -252,9 +252,20 @@ impl<'c, 's> Intake<'c, 's> {
     /// Finds the lane that three quarters of the rows are for, or more, as far as the first ones tell.
     fn lane_of_most(&self, rows: &[PlainRow]) -> Option<usize> {
         let shards = self.batches.len();
+        if shards == 1 {
+            return Some(0);
+        }
         let some = &rows[..rows.len().min(MASK_BITS)];
-        let of = |lane: usize| some.iter().filter(|row| lane_of(row, shards) == lane).count();
-        (0..shards).find(|&lane| shards == 1 || 4 * of(lane) >= 3 * some.len())
+        let lanes = some.iter().map(|row| lane_of(row, shards));
+        // Boyer and Moore's vote (1981) leaves the lane of the majority, if there is one.
+        let vote = |(winner, votes), lane| match votes {
+            0 => (lane, 1),
+            _ if lane == winner => (winner, votes + 1),
+            _ => (winner, votes - 1),
+        };
+        let (winner, _) = lanes.clone().fold((0, 0_usize), vote);
+        let count = lanes.filter(|&lane| lane == winner).count();
+        (4 * count >= 3 * some.len()).then_some(winner)
     }
 
     /// Puts the rows that are not for a lane into the batches of their workers and takes them out.

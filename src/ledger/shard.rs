@@ -105,7 +105,7 @@ impl Shard {
         // Most have one: that is asked first, since nobody can guess what moves money.
         match self.accounts.find(client) {
             Slot::NONE if planted!(DisputeOpensAccount) || kind.moves_money() => {
-                self.accounts.find_or_add(client)
+                self.accounts.add(client)
             }
             slot => slot,
         }

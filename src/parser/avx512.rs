@@ -26,7 +26,7 @@ use std::arch::x86_64::{
     _mm512_sub_epi8, _pext_u64,
 };
 
-use super::fast::{self, PlainRow, RUN_ROWS, Run};
+use super::fast::{self, PlainRow, RUN_ROWS, Run, index};
 use super::layout::IdLimits;
 use super::shape::{self, HEADS, SHAPES, WINDOW};
 use crate::amount::Amount;
@@ -313,10 +313,4 @@ fn load(window: &[u8; WINDOW]) -> __m256i {
 fn load_chunk(chunk: &[u8; CHUNK]) -> __m512i {
     // SAFETY: the reference is to 64 bytes, which may stand anywhere.
     unsafe { _mm512_loadu_si512(chunk.as_ptr().cast()) }
-}
-
-#[inline]
-#[expect(clippy::as_conversions, reason = "a place in a stretch")]
-const fn index(place: u32) -> usize {
-    place as usize
 }

@@ -307,7 +307,7 @@ impl Ends {
 
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "a place in a window")]
-const fn index(place: u32) -> usize {
+pub(super) const fn index(place: u32) -> usize {
     place as usize
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Tables for a reader that branches on nothing in a row (`avx512`).
 
-use super::fast;
+use super::fast::{self, index};
 use crate::transaction::Kind;
 
 /// Bytes in which four fields of at most eight digits have room.
@@ -192,11 +192,6 @@ const fn put(mut shapes: [Shape; 8 * TOLD], slot: usize, shape: Shape) -> [Shape
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "five bits")]
 pub(super) fn place(head: &Head, told: u64) -> usize {
     (head.shapes | told as usize) & (8 * TOLD - 1)
-}
-
-#[expect(clippy::as_conversions, reason = "small constants")]
-const fn index(place: u32) -> usize {
-    place as usize
 }
 
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "small constants")]

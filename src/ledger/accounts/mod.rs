@@ -3,7 +3,7 @@
 //! Clients are found in a table as long as it is small or well filled, and else in a seeded hash
 //! map: dense ids are never hashed, and no choice of ids makes the table large. Deposits and
 //! withdrawals touch one word of an account; what is held is kept apart, for those accounts only
-//! that have been remembered by a row (bench `pipeline`).
+//! that have ever been disputed (bench `pipeline`).
 
 mod changes;
 mod entry;
@@ -206,7 +206,7 @@ impl Accounts {
     /// # Panics
     /// With 2³¹ accounts or more that are not in the table.
     #[inline(never)]
-    fn add(&mut self, client: u64) -> Slot {
+    pub(super) fn add(&mut self, client: u64) -> Slot {
         if client < self.small_clients {
             self.extend_near((client + 1).next_power_of_two());
             return self.find(client);
@@ -313,10 +313,9 @@ impl Accounts {
 
     /// Gives the entries of all accounts that are in the table of one of them.
     #[inline]
-    pub(super) fn entries_beside(&mut self, Slot(at): Slot) -> Entries<'_> {
-        let side = at & Slot::FAR;
-        let table = if side == 0 { &mut self.near } else { &mut self.far };
-        Entries { bits: table.bits_mut(), side }
+    pub(super) fn entries_beside(&mut self, slot: Slot) -> Entries<'_> {
+        let (table, _) = self.table_mut(slot);
+        Entries { bits: table.bits_mut(), side: slot.0 & Slot::FAR }
     }
 
     /// Counts accounts that have been opened in their entries.
