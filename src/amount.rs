@@ -9,6 +9,8 @@ use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, SubAssign};
 use std::str::FromStr;
 
+use crate::digits::{self, SHORT, push_start};
+
 /// Decimals of every amount and balance.
 pub const DECIMALS: usize = 4;
 
@@ -195,24 +197,46 @@ impl Balance {
 
     /// Appends the balance to `out` with exactly four decimals, `-0.5000` when negative.
     #[inline]
-    #[expect(clippy::missing_panics_doc, reason = "a remainder is below its divisor")]
     pub fn write_to(self, out: &mut Vec<u8>) {
-        if self.0 < 0 && !(planted!(NegativeFraction) && self.0 > -10_000) {
+        match self.short_text() {
+            Some((text, length)) => push_start(out, &text, length),
+            None => self.write_long(out),
+        }
+    }
+
+    /// Gives the text of a balance below 10⁸, as almost all are, at the start of the array, and its
+    /// length.
+    #[inline]
+    pub(crate) fn short_text(self) -> Option<([u8; 16], usize)> {
+        const DECIMALS_BYTES: usize = 5;
+
+        let units = i64::try_from(self.0).ok()?.unsigned_abs();
+        let whole = u32::try_from(units / UNITS_PER_WHOLE).ok()?;
+        if u64::from(whole) >= SHORT {
+            return None;
+        }
+        let (digits, count) = digits::short(whole);
+        let decimals = digits::four(u32::try_from(units % UNITS_PER_WHOLE).ok()?);
+        let decimals = u128::from(b'.') | u128::from(u32::from_le_bytes(decimals)) << 8;
+        // What is behind the digits is zero.
+        let text = u128::from(u64::from_le_bytes(digits)) | decimals << (8 * count);
+        let is_negative = self.0 < 0 && !(planted!(NegativeFraction) && self.0 > -10_000);
+        let (sign, shift) = if is_negative { (u128::from(b'-'), 8) } else { (0, 0) };
+        let length = usize::from(is_negative) + count + DECIMALS_BYTES;
+        Some(((text << shift | sign).to_le_bytes(), length))
+    }
+
+    /// As [`Balance::write_to`], of any balance.
+    #[cold]
+    fn write_long(self, out: &mut Vec<u8>) {
+        if self.0 < 0 {
             out.push(b'-');
         }
-        let units = self.0.unsigned_abs();
-        let mut digits = itoa::Buffer::new();
-        // Sums beyond 64 bits take thousands of the largest amounts; 128-bit division is slow.
-        let (whole, decimals) = if let Ok(units) = u64::try_from(units) {
-            (digits.format(units / UNITS_PER_WHOLE), units % UNITS_PER_WHOLE)
-        } else {
-            let scale = u128::from(UNITS_PER_WHOLE);
-            let decimals = u64::try_from(units % scale).expect("below the scale");
-            (digits.format(units / scale), if planted!(LargeFraction) { 0 } else { decimals })
-        };
-        out.extend_from_slice(whole.as_bytes());
-        let digit = |place: u64| b'0' + u8::try_from(decimals / place % 10).expect("one digit");
-        out.extend_from_slice(&[b'.', digit(1000), digit(100), digit(10), digit(1)]);
+        let (units, scale) = (self.0.unsigned_abs(), u128::from(UNITS_PER_WHOLE));
+        let decimals = u32::try_from(units % scale).expect("below the scale");
+        out.extend_from_slice(itoa::Buffer::new().format(units / scale).as_bytes());
+        out.push(b'.');
+        out.extend_from_slice(&digits::four(if planted!(LargeFraction) { 0 } else { decimals }));
     }
 }
 

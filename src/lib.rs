@@ -25,6 +25,7 @@ pub mod amount;
 pub mod balances_file;
 pub mod diff;
 pub mod digest;
+mod digits;
 mod engine;
 pub mod explain;
 #[cfg(fuzzing)]

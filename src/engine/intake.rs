@@ -303,16 +303,15 @@ impl<'c, 's> Intake<'c, 's> {
         let mut references = &survey.references[..];
         let shards = self.batches.len();
         let (mut start, mut kept) = (0, 0);
-        self.registry.prefetch_decisions(ids_of(&rows[..rows.len().min(MASK_BITS)]));
         for &Group { money, run } in &survey.groups {
             let end = rows.len().min(start + MASK_BITS);
-            // While these are decided, what the next ones need is on its way.
-            let next_end = rows.len().min(end + MASK_BITS);
-            self.registry.prefetch_decisions(ids_of(&rows[end..next_end]));
-            let few = &mut rows[start..end];
             let run = run.and_then(|first| self.registry.decide_run(first, money));
-            let Decisions { duplicate, named } = run
-                .unwrap_or_else(|| self.registry.decide(few.iter().map(|row| (row.kind, row.tx))));
+            let Decisions { duplicate, named } = run.unwrap_or_else(|| {
+                let ahead = &rows[rows.len().min(start + Registry::AHEAD)..];
+                self.registry.decide(ids_of(&rows[start..end]), ids_of(ahead))
+            });
+            let few = &mut rows[start..end];
+            self.registry.prefetch_places(ones(named).map(|at| few[at].tx));
             for at in ones(named) {
                 let row = &mut few[at];
                 let key = self.registry.remember(row.tx, route(row.client, shards));
@@ -440,8 +439,8 @@ fn lane_of(row: &PlainRow, shards: usize) -> usize {
     route_among(if planted!(RoutedById) { row.tx } else { row.client }, shards)
 }
 
-fn ids_of(rows: &[PlainRow]) -> impl Iterator<Item = u64> {
-    rows.iter().map(|row| row.tx)
+fn ids_of(rows: &[PlainRow]) -> impl Iterator<Item = (Kind, u64)> + Clone {
+    rows.iter().map(|row| (row.kind, row.tx))
 }
 
 /// Notes in a row how its shard finds its transaction.

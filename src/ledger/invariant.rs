@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::sorted::SortedAccounts;
+use super::sorted::{Reading, SortedAccounts};
 use crate::amount::Balance;
 
 /// The sums of all applied rows.
@@ -165,7 +165,7 @@ pub fn audit(
     parts: &[RangeInclusive<u64>],
 ) -> Result<Audit, InvariantError> {
     let mut audit = Audit::default();
-    let (mut before, mut memory) = (None, Vec::new());
+    let (mut before, mut memory) = (None, Reading::default());
     for part in parts {
         let mut fault = None;
         accounts.visit(part, &mut memory, |client, account| {

@@ -19,10 +19,10 @@ pub use invariant::{Audit, InvariantError, Totals, audit, check};
 pub use posting::{Marks, Posting};
 pub use registry::{Lookup, Registry};
 pub use shard::{Closed, Shard};
-pub use sorted::SortedAccounts;
+pub use sorted::{Reading, SortedAccounts};
 pub use tx_ids::{Decision, Decisions, TxIds};
 
-use std::iter::once;
+use std::iter::{empty, once};
 
 use crate::account::Account;
 use crate::outcome::Rejection;
@@ -77,7 +77,7 @@ impl Ledger {
         marks: Marks,
     ) -> Result<(), Rejection> {
         let &Transaction { kind, tx, .. } = transaction;
-        if self.registry.decide(once((kind, tx))).duplicate != 0 {
+        if self.registry.decide(once((kind, tx)), empty()).duplicate != 0 {
             return Err(Rejection::DuplicateTx);
         }
         self.shard.apply(&Posting::by_id(transaction, Marks::REMEMBER.and(marks)))
@@ -86,7 +86,7 @@ impl Ledger {
     /// Consumes an id, as a deposit or withdrawal does that this ledger is not given, since the
     /// account is of no interest. Where ids are unique per client, it consumes nothing.
     pub fn consume(&mut self, tx: u64) {
-        self.registry.decide(once((Kind::Deposit, tx)));
+        self.registry.decide(once((Kind::Deposit, tx)), empty());
     }
 
     /// Gives the account of a client, if it has been opened.

@@ -40,6 +40,9 @@ impl Spot {
 pub struct Lookup(u64);
 
 impl Registry {
+    /// Rows between a fetch and the decision that needs it.
+    pub const AHEAD: usize = TxIds::AHEAD;
+
     /// Makes the registry of a run whose rows refer to the ids named in `ids` and no others.
     pub fn of_named(ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
         Self {
@@ -62,16 +65,17 @@ impl Registry {
     /// Decides the ids of at most 64 rows in turn, given by kind and id: which are refused because
     /// an earlier row has their id, and which deposits and withdrawals a shard is to remember.
     ///
-    /// Where ids are unique per client, the shards decide.
+    /// Where ids are unique per client, the shards decide. What `ahead` gives is not decided, but
+    /// may be fetched: rows that come later, from [`Registry::AHEAD`] behind the first one on.
     #[inline]
-    pub fn decide(&mut self, rows: impl Iterator<Item = (Kind, u64)> + Clone) -> Decisions {
-        let mut decisions = match self.space {
-            TxIdSpace::Global => self.ids.decide_all(rows.clone()),
-            TxIdSpace::PerClient if planted!(PerClientIdsGlobal) => {
-                self.ids.decide_all(rows.clone())
-            }
-            TxIdSpace::PerClient => Decisions::default(),
-        };
+    pub fn decide(
+        &mut self,
+        rows: impl Iterator<Item = (Kind, u64)> + Clone,
+        ahead: impl Iterator<Item = (Kind, u64)>,
+    ) -> Decisions {
+        let is_global = self.space == TxIdSpace::Global || planted!(PerClientIdsGlobal);
+        let mut decisions =
+            if is_global { self.ids.decide_all(rows.clone(), ahead) } else { Decisions::default() };
         if !self.knows_places {
             self.name_by_id(&mut decisions, rows);
         }
@@ -122,11 +126,12 @@ impl Registry {
         (place.into(), Marks::REMEMBER.and(Marks::PLACED))
     }
 
-    /// Fetches what [`Registry::decide`] will look at for some rows, where that is worth its time: see
-    /// [`TxIds::prefetch_scattered`].
+    /// Fetches what [`Registry::remember`] will read for some rows, where that is worth its time.
     #[inline]
-    pub fn prefetch_decisions(&self, ids: impl Iterator<Item = u64>) {
-        self.ids.prefetch_scattered(ids);
+    pub fn prefetch_places(&self, ids: impl Iterator<Item = u64>) {
+        if self.knows_places && self.ids.are_scattered() {
+            ids.for_each(|tx| self.ids.prefetch_number(tx));
+        }
     }
 
     /// Fetches what [`Registry::look_up`] will read for a transaction.
@@ -198,6 +203,8 @@ fn spread(bits: u64, places: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::iter::empty;
+
     use super::*;
 
     fn named(ids: &[u64]) -> TxIds {
@@ -213,7 +220,7 @@ mod tests {
     const DUPLICATE: Decisions = Decisions { duplicate: 1, named: 0 };
 
     fn decide(registry: &mut Registry, kind: Kind, tx: u64) -> Decisions {
-        registry.decide(std::iter::once((kind, tx)))
+        registry.decide(std::iter::once((kind, tx)), empty())
     }
 
     fn refer(registry: &mut Registry, tx: u64, shard: usize) -> (u64, Marks) {
@@ -253,16 +260,20 @@ mod tests {
             let registry = || {
                 let mut registry = Registry::of_named(named(&names), TxIdSpace::Global, 1);
                 // Pages that are full, and one id that has been decided.
-                registry.decide((0..40).map(|it| (Kind::Deposit, it * 50 + 3)));
+                registry.decide((0..40).map(|it| (Kind::Deposit, it * 50 + 3)), empty());
                 registry
             };
             let (mut one_by_one, mut at_once) = (registry(), registry());
-            let expected = one_by_one.decide(rows.iter().copied());
+            let expected = one_by_one.decide(rows.iter().copied(), empty());
             if let Some(decisions) = at_once.decide_run(first, money) {
                 assert_eq!(decisions, expected, "{first}");
-                assert_eq!(at_once.decide(rows.iter().copied()).duplicate, money, "{first}");
+                assert_eq!(
+                    at_once.decide(rows.iter().copied(), empty()).duplicate,
+                    money,
+                    "{first}"
+                );
             } else {
-                assert_eq!(at_once.decide(rows.iter().copied()), expected, "{first}");
+                assert_eq!(at_once.decide(rows.iter().copied(), empty()), expected, "{first}");
                 let crosses = first % 512 + u64::from(money.count_ones()) > 512;
                 assert!(crosses || expected.duplicate != 0, "{first}");
             }
@@ -293,10 +304,10 @@ mod tests {
     fn rows_decided_together_are_named_in_their_places() {
         let rows = [(Kind::Deposit, 5), (Kind::Dispute, 5), (Kind::Deposit, 5), (Kind::Deposit, 6)];
         let mut all = Registry::of_all(TxIdSpace::Global, 1);
-        let decisions = all.decide(rows.into_iter());
+        let decisions = all.decide(rows.into_iter(), empty());
         assert_eq!(decisions, Decisions { duplicate: 0b0100, named: 0b1001 });
         let mut per_client = Registry::of_named(named(&[5]), TxIdSpace::PerClient, 1);
-        let decisions = per_client.decide(rows.into_iter());
+        let decisions = per_client.decide(rows.into_iter(), empty());
         assert_eq!(decisions, Decisions { duplicate: 0, named: 0b0101 });
     }
 

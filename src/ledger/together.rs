@@ -12,6 +12,10 @@ use crate::outcome::Rejection;
 use crate::rules::{Locked, TxIdSpace};
 use crate::transaction::Kind;
 
+/// Rows that are applied before more is fetched, where accounts are in no cache of a core's own: a
+/// core fetches some twenty lines from memory at once, and may forget what is asked of it beyond.
+const FEW: usize = 8;
+
 /// Rows that are applied together, by their places.
 ///
 /// Two of the lists are written for every row and kept for some, without a branch, since nobody can
@@ -22,6 +26,11 @@ pub(super) struct Together {
     slots: Vec<Slot>,
     /// Those that refer to others.
     referring: Vec<usize>,
+    /// How many refer to others.
+    references: usize,
+    /// Rows for which everything has been fetched, and references among them.
+    fetched: usize,
+    fetched_references: usize,
     /// Those that were refused.
     outcomes: Vec<(usize, Result<(), Rejection>)>,
     /// How many were refused.
@@ -37,6 +46,8 @@ impl Together {
             self.outcomes.resize(rows + 1, (0, Ok(())));
         }
         self.refused = 0;
+        self.fetched = 0;
+        self.fetched_references = 0;
     }
 }
 
@@ -44,8 +55,8 @@ impl Shard {
     /// Applies the transactions of rows, in their order, as [`Shard::apply`] applies one; `posting`
     /// tells what a row means. Adds those that are refused to `refused`, by their places.
     ///
-    /// What all of them look at is fetched before the first is applied, so that no row waits for
-    /// what another has fetched (bench `pipeline`): some hundred rows at a time are best.
+    /// What rows look at is fetched some rows before they are applied, so that none waits for what
+    /// another has fetched (bench `pipeline`): some hundred rows at a time are best.
     ///
     /// # Panics
     /// As [`Shard::apply`].
@@ -60,23 +71,19 @@ impl Shard {
         let mut together = std::mem::take(&mut self.together);
         together.start(rows.len());
         self.find_all(rows, posting, &mut together);
+        let step = if self.accounts.are_many_near() { FEW } else { rows.len().max(1) };
         let mut at = 0;
-        loop {
-            if rows.get(at).is_some_and(|row| posting(row).is_plain()) {
-                at = self.move_plainly(rows, posting, &mut together, at);
-            }
-            let Some(row) = rows.get(at) else { break };
-            let outcome = self.apply_at(together.slots[at], posting(row));
-            together.outcomes[together.refused] = (at, outcome);
-            together.refused += usize::from(outcome.is_err());
-            at += 1;
+        for start in (0..rows.len()).step_by(step) {
+            self.fetch_below(start + 3 * step, rows, posting, &mut together);
+            let end = rows.len().min(start + step);
+            at = self.apply_from(at, &rows[..end], posting, &mut together);
         }
         let rejection = |&(at, outcome): &(_, Result<_, _>)| Some((at, outcome.err()?));
         refused.extend(together.outcomes[..together.refused].iter().filter_map(rejection));
         self.together = together;
     }
 
-    /// Finds the accounts of rows, and fetches what applying them will look at.
+    /// Finds the accounts of rows, and the rows that refer to others.
     #[inline]
     fn find_all<R>(
         &mut self,
@@ -87,25 +94,61 @@ impl Shard {
         if self.accounts.are_many_far() {
             self.accounts.touch(rows.iter().map(|row| posting(row).client));
         }
-        let Together { slots, referring, .. } = together;
+        let Together { slots, referring, references, .. } = together;
         let (mut at, mut count) = (0, 0);
         for row in rows {
             referring[count] = at;
             count = count.wrapping_add(usize::from(!posting(row).kind.moves_money()));
             at = at.wrapping_add(1);
         }
+        *references = count;
         let near = self.accounts.find_near(rows.iter().map(|row| posting(row).client), slots);
         for (row, slot) in rows[near..].iter().zip(&mut slots[near..]) {
             let Posting { kind, client, .. } = posting(row);
             *slot = self.find(kind, client);
-            self.accounts.prefetch(*slot);
         }
-        for &at in &referring[..count] {
+    }
+
+    /// Fetches what applying the rows below `end` will look at, as far as it has not been.
+    #[inline]
+    fn fetch_below<R>(
+        &self,
+        end: usize,
+        rows: &[R],
+        posting: impl Fn(&R) -> Posting,
+        together: &mut Together,
+    ) {
+        let end = end.min(rows.len());
+        for &slot in &together.slots[together.fetched..end] {
+            self.accounts.prefetch(slot);
+        }
+        together.fetched = end;
+        let referring = &together.referring[together.fetched_references..together.references];
+        for &at in referring.iter().take_while(|&&at| at < end) {
             self.transactions.prefetch(posting(&rows[at]).key);
-            self.accounts.prefetch_held_place(slots[at]);
+            self.accounts.prefetch_held(together.slots[at]);
+            together.fetched_references += 1;
         }
-        for &at in &referring[..count] {
-            self.accounts.prefetch_held(slots[at]);
+    }
+
+    /// Applies rows from `at` on; gives their end.
+    #[inline]
+    fn apply_from<R>(
+        &mut self,
+        mut at: usize,
+        rows: &[R],
+        posting: impl Fn(&R) -> Posting + Copy,
+        together: &mut Together,
+    ) -> usize {
+        loop {
+            if rows.get(at).is_some_and(|row| posting(row).is_plain()) {
+                at = self.move_plainly(rows, posting, together, at);
+            }
+            let Some(row) = rows.get(at) else { return at };
+            let outcome = self.apply_at(together.slots[at], posting(row));
+            together.outcomes[together.refused] = (at, outcome);
+            together.refused += usize::from(outcome.is_err());
+            at += 1;
         }
     }
 

@@ -15,7 +15,8 @@ use std::thread;
 use crate::account::Account;
 use crate::amount::Balance;
 use crate::balances_file::COLUMNS;
-use crate::ledger::SortedAccounts;
+use crate::digits::{self, push_start};
+use crate::ledger::{Reading, SortedAccounts};
 
 /// Fewer accounts than these are written sooner than a thread starts.
 const FEW_ACCOUNTS: usize = 1 << 14;
@@ -53,7 +54,7 @@ pub fn write(
     let threads = threads.get();
     out.write_all((COLUMNS.join(",") + "\n").as_bytes())?;
     if threads == 1 || accounts.len() < FEW_ACCOUNTS {
-        let mut memory = Vec::new();
+        let mut memory = Reading::default();
         let mut text = Vec::new();
         for part in &parts {
             text.clear();
@@ -92,7 +93,7 @@ fn send_texts(
     share: StepBy<Skip<Iter<'_, RangeInclusive<u64>>>>,
     outbox: &SyncSender<Vec<u8>>,
 ) {
-    let mut memory = Vec::new();
+    let mut memory = Reading::default();
     let mut text_bytes = 0;
     for part in share {
         let mut text = Vec::with_capacity(text_bytes);
@@ -108,30 +109,33 @@ fn send_texts(
 fn append_rows(
     accounts: &SortedAccounts,
     part: &RangeInclusive<u64>,
-    memory: &mut Vec<(u64, Account)>,
+    memory: &mut Reading,
     text: &mut Vec<u8>,
 ) {
-    let mut digits = itoa::Buffer::new();
     accounts.visit(part, memory, |client, account| {
         if planted!(EmptyAccountDropped) && account == Account::default() {
             return;
         }
-        text.extend_from_slice(digits.format(client).as_bytes());
+        digits::push(text, client);
         text.push(b',');
-        let available = text.len();
-        account.available().write_to(text);
-        if account.held() == Balance::ZERO {
+        match account.available().short_text() {
             // Most accounts: the total is the same text once more.
-            let end = text.len();
-            text.extend_from_slice(b",0.0000,");
-            text.extend_from_within(available..end);
-        } else {
-            for balance in [account.held(), account.total()] {
-                text.push(b',');
-                balance.write_to(text);
+            Some((available, length)) if account.held() == Balance::ZERO => {
+                push_start(text, &available, length);
+                text.extend_from_slice(b",0.0000,");
+                push_start(text, &available, length);
+            }
+            _ => {
+                account.available().write_to(text);
+                for balance in [account.held(), account.total()] {
+                    text.push(b',');
+                    balance.write_to(text);
+                }
             }
         }
-        text.extend_from_slice(if account.is_locked() { b",true\n" } else { b",false\n" });
+        let (locked, length) =
+            if account.is_locked() { (b",true\n\0", 6) } else { (b",false\n", 7) };
+        push_start(text, locked, length);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::digits::push_start;
 use crate::outcome::{Malformation, Reason, Rejection};
 use crate::transaction::Kind;
 
@@ -43,10 +44,7 @@ impl Labels {
     #[inline]
     pub(super) fn push(&self, out: &mut Vec<u8>, reason: Reason, kind: Option<Kind>) {
         let Label { bytes, length } = &self.0[place(reason, kind)];
-        let end = out.len() + length;
-        // The length of the copy is known to the compiler; what is too much is taken off.
-        out.extend_from_slice(bytes);
-        out.truncate(end);
+        push_start(out, bytes, *length);
     }
 }
 

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use super::cell;
 use super::label::Labels;
 use crate::amount::Balance;
+use crate::digits;
 use crate::outcome::Reason;
 use crate::parser::Legible;
 
@@ -116,12 +117,11 @@ impl<W: Write> RejectsWriter<W> {
 /// Appends everything but the file column.
 fn push_record(out: &mut Vec<u8>, labels: &Labels, row: &RejectedRow<'_>) {
     let Legible { kind, client, tx, amount } = row.legible;
-    let mut digits = itoa::Buffer::new();
-    out.extend_from_slice(digits.format(row.line).as_bytes());
+    digits::push(out, row.line);
     labels.push(out, row.reason, kind);
     for id in [client, tx] {
         if let Some(id) = id {
-            out.extend_from_slice(digits.format(id).as_bytes());
+            digits::push(out, id);
         }
         out.push(b',');
     }

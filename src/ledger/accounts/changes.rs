@@ -4,7 +4,7 @@
 //! A change is made as it is told; whether it is allowed is decided by the shard beforehand.
 
 use super::entry::{Change, Entry};
-use super::{Accounts, Slot};
+use super::{Accounts, Slot, Table};
 use crate::account::Account;
 use crate::amount::{Amount, Balance};
 
@@ -50,9 +50,7 @@ impl Accounts {
 
     #[inline]
     pub(super) fn assemble(&self, slot: Slot, entry: Entry) -> Account {
-        let (table, at) = self.table(slot);
-        let held = table.held(at).map_or(Balance::ZERO, |place| self.held[place]);
-        Account::new(self.available(slot, entry), held, entry.is_locked())
+        Account::new(self.available(slot, entry), self.held(slot), entry.is_locked())
     }
 
     #[inline]
@@ -64,9 +62,8 @@ impl Accounts {
     pub(in crate::ledger) fn put(&mut self, slot: Slot, account: &Account) {
         self.open(slot);
         self.set_available(slot, account.available(), account.is_locked());
-        let (table, at) = self.table(slot);
-        if account.held() != Balance::ZERO || table.held(at).is_some() {
-            *self.held_mut(slot) = account.held();
+        if account.held() != self.held(slot) {
+            self.set_held(slot, account.held());
         }
     }
 
@@ -78,21 +75,47 @@ impl Accounts {
         }
     }
 
-    /// Gives what is held in an account.
     #[inline]
-    fn held_mut(&mut self, slot: Slot) -> &mut Balance {
+    fn held(&self, slot: Slot) -> Balance {
         let (table, at) = self.table(slot);
-        let place = table.held(at).unwrap_or_else(|| self.new_held(slot));
-        &mut self.held[place]
+        match table.held(at) {
+            Table::WIDE => self.wide_held[&slot.owner()],
+            units => Balance::from_units(units.into()),
+        }
     }
 
-    #[inline(never)]
-    fn new_held(&mut self, slot: Slot) -> usize {
-        self.held.push(Balance::ZERO);
-        let place = if planted!(HeldShared) { 0 } else { self.held.len() - 1 };
+    fn set_held(&mut self, slot: Slot, held: Balance) {
         let (table, at) = self.table_mut(slot);
-        table.set_held(at, place);
-        place
+        let units = i64::try_from(held.units()).unwrap_or(Table::WIDE);
+        *table.held_mut(at) = units;
+        if units == Table::WIDE {
+            self.wide_held.insert(slot.owner(), held);
+        }
+    }
+
+    /// Adds to what is held in an account, or takes from it.
+    #[inline]
+    fn adjust_held(&mut self, slot: Slot, amount: Amount, takes: bool) {
+        let (table, at) = self.table_mut(slot);
+        let held = table.held_mut(at);
+        let units = amount.units().cast_signed();
+        let sum = if takes { held.checked_sub(units) } else { held.checked_add(units) };
+        match sum {
+            Some(sum) if sum != Table::WIDE && *held != Table::WIDE => *held = sum,
+            _ => self.adjust_held_widely(slot, amount, takes),
+        }
+    }
+
+    /// As [`Accounts::adjust_held`], where 64 bits are too few before or afterwards.
+    #[cold]
+    fn adjust_held_widely(&mut self, slot: Slot, amount: Amount, takes: bool) {
+        let mut held = self.held(slot);
+        if takes {
+            held -= amount;
+        } else {
+            held += amount;
+        }
+        self.set_held(slot, held);
     }
 
     /// Tells whether an account is locked; none is, where there is none.
@@ -137,11 +160,7 @@ impl Accounts {
     #[inline]
     pub(in crate::ledger) fn hold(&mut self, slot: Slot, amount: Amount) {
         self.adjust(slot, amount, true);
-        if planted!(HeldSubtracted) {
-            *self.held_mut(slot) -= amount;
-            return;
-        }
-        *self.held_mut(slot) += amount;
+        self.adjust_held(slot, amount, planted!(HeldSubtracted));
     }
 
     /// Makes a held amount available again.
@@ -167,9 +186,8 @@ impl Accounts {
     }
 
     fn take_held(&mut self, slot: Slot, amount: Amount) {
-        let held = self.held_mut(slot);
-        *held -= amount;
-        debug_assert!(*held >= Balance::ZERO);
+        self.adjust_held(slot, amount, true);
+        debug_assert!(self.held(slot) >= Balance::ZERO);
     }
 }
 

@@ -21,7 +21,6 @@ use table::Table;
 
 use crate::account::Account;
 use crate::amount::Balance;
-use crate::prefetch::prefetch_at;
 
 /// Clients below this are always found in a table; with several shards, clients below its share of
 /// this, so that the tables of all shards together take at most 32 MiB for them.
@@ -34,7 +33,8 @@ const MOST_ENTRIES_PER_ACCOUNT: u64 = 8;
 /// Whether more clients should be in the table is asked whenever so many have come to be in the map.
 const ACCOUNTS_PER_REVIEW: usize = 1 << 12;
 
-/// The map of more clients than these takes more memory than the caches that a core has for itself.
+/// The map or the table of more clients than these takes more memory than the caches that a core has
+/// for itself.
 const MOST_CACHED_CLIENTS: usize = 1 << 17;
 
 /// Where the account of a client stands.
@@ -105,10 +105,10 @@ pub(super) struct Accounts {
     widths: [u32; 65],
     /// From so many clients in the map on, it is to be asked again whether some should be near.
     next_review: usize,
-    /// What is held, in the order in which accounts had something to hold first.
-    held: Vec<Balance>,
     /// What is available in the accounts for which an entry is too small.
     wide: HashMap<Owner, Balance, RandomState>,
+    /// What is held in the accounts for which 64 bits are too few.
+    wide_held: HashMap<Owner, Balance, RandomState>,
 }
 
 /// The entries of one table, as bits.
@@ -145,8 +145,8 @@ impl Accounts {
             map: HashMap::default(),
             widths: [0; 65],
             next_review: ACCOUNTS_PER_REVIEW,
-            held: Vec::new(),
             wide: HashMap::default(),
+            wide_held: HashMap::default(),
         }
     }
 
@@ -174,6 +174,12 @@ impl Accounts {
         self.map.len() > MOST_CACHED_CLIENTS
     }
 
+    /// Tells whether the table is so large that most of it is not in a core's own cache.
+    #[inline]
+    pub(super) fn are_many_near(&self) -> bool {
+        self.near.len() > MOST_CACHED_CLIENTS
+    }
+
     /// Reads where the accounts of clients stand, so that finding them is quick.
     pub(super) fn touch(&self, clients: impl Iterator<Item = u64>) {
         let slots = clients.map(|client| self.find(client).0);
@@ -182,7 +188,7 @@ impl Accounts {
     }
 
     /// Finds where the accounts of clients stand that come one after the other in the table, as far
-    /// as they do, and fetches what deposits and withdrawals look at; tells how many.
+    /// as they do; tells how many.
     #[inline]
     pub(super) fn find_near(
         &self,
@@ -194,7 +200,6 @@ impl Accounts {
             let Some(at) = usize::try_from(client).ok().filter(|&at| at < self.near.len()) else {
                 break;
             };
-            self.near.prefetch(at);
             *slot = Slot(at);
             found += 1;
         }
@@ -288,15 +293,17 @@ impl Accounts {
                 moved[from] = Slot(index(*at) | Slot::FAR).owner();
                 (&mut *kept, index(*at))
             };
-            if let Some(held) = far.held(from) {
-                table.set_held(place, held);
+            if far.held(from) != 0 {
+                *table.held_mut(place) = far.held(from);
             }
             near_place.is_none()
         });
         self.map.shrink_to_fit();
         let moved = Moved(moved);
-        let wide = std::mem::take(&mut self.wide);
-        self.wide.extend(wide.into_iter().map(|(owner, it)| (moved.of(owner), it)));
+        for wide in [&mut self.wide, &mut self.wide_held] {
+            let before = std::mem::take(wide);
+            wide.extend(before.into_iter().map(|(owner, it)| (moved.of(owner), it)));
+        }
         moved
     }
 
@@ -331,18 +338,11 @@ impl Accounts {
         table.prefetch(at);
     }
 
-    /// Fetches what tells where what is held stands.
-    #[inline]
-    pub(super) fn prefetch_held_place(&self, slot: Slot) {
-        let (table, at) = self.table(slot);
-        table.prefetch_held(at);
-    }
-
     /// Fetches what is held.
     #[inline]
     pub(super) fn prefetch_held(&self, slot: Slot) {
         let (table, at) = self.table(slot);
-        prefetch_at(&self.held, table.held(at).unwrap_or(0));
+        table.prefetch_held(at);
     }
 
     /// Tells how many accounts are open.
@@ -355,10 +355,25 @@ impl Accounts {
         u64::try_from(self.near.len()).expect("64 bits")
     }
 
+    /// Gives the entries of the clients from `first` to `last` that are in the table, as bits, those
+    /// of clients without an account too; it may end early.
+    pub(super) fn near_entries(&self, first: u64, last: u64) -> &[u64] {
+        let at = |client| usize::try_from(client).unwrap_or(usize::MAX);
+        self.near.bits(at(first), at(last))
+    }
+
+    /// Gives the account of a client who has one in the table.
+    #[inline]
+    pub(super) fn account_near(&self, client: u64) -> Account {
+        let slot = self.find(client);
+        self.assemble(slot, self.entry(slot))
+    }
+
     /// Gives the accounts of the clients from `first` to `last` that are in the table, ascending.
     pub(super) fn near(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, Account)> {
         let at = |client| usize::try_from(client).unwrap_or(usize::MAX);
-        let entries = (first..=last).zip(self.near.entries(at(first), at(last)));
+        let bits = self.near_entries(first, last).iter();
+        let entries = (first..=last).zip(bits.map(|&bits| Entry::of_bits(bits)));
         entries
             .filter(|(_, entry)| entry.is_open())
             .map(move |(client, entry)| (client, self.assemble(Slot(at(client)), entry)))

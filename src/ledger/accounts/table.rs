@@ -1,7 +1,5 @@
 //! Accounts by their places, as columns.
 
-use std::num::NonZeroU32;
-
 use super::entry::Entry;
 use crate::huge_pages;
 use crate::prefetch::prefetch_at;
@@ -11,9 +9,8 @@ use crate::prefetch::prefetch_at;
 pub(super) struct Table {
     /// Entries, as bits: a vector of zeros costs nothing until it is touched.
     entries: Vec<u64>,
-    /// Where what is held stands, from 1, and 0 where nothing ever was; as long as the entries, or
-    /// shorter.
-    held: Vec<u32>,
+    /// What is held, in units, or [`Table::WIDE`]; as long as the entries, or shorter.
+    held: Vec<i64>,
 }
 
 impl Table {
@@ -23,7 +20,7 @@ impl Table {
         huge_pages::wish_for(&mut longer.entries);
         copy_used(&self.entries, &mut longer.entries);
         if !self.held.is_empty() {
-            longer.held = vec![0; length];
+            longer.extend_held();
             copy_used(&self.held, &mut longer.held);
         }
         longer
@@ -49,18 +46,33 @@ impl Table {
         self.entries.push(entry.bits());
     }
 
-    /// Tells where what is held stands, from 0, if anything ever was.
+    /// What is held where it is more than 64 bits can tell.
+    pub(super) const WIDE: i64 = i64::MIN;
+
+    /// Tells what is held.
     #[inline]
-    pub(super) fn held(&self, at: usize) -> Option<usize> {
-        let place = self.held.get(at).copied().and_then(NonZeroU32::new)?;
-        usize::try_from(place.get() - 1).ok()
+    pub(super) fn held(&self, at: usize) -> i64 {
+        self.held.get(at).copied().unwrap_or(0)
     }
 
-    pub(super) fn set_held(&mut self, at: usize, place: usize) {
+    /// Gives what is held, to be changed.
+    #[inline]
+    pub(super) fn held_mut(&mut self, at: usize) -> &mut i64 {
+        let at = if planted!(HeldShared) { 0 } else { at };
         if self.held.len() <= at {
+            self.extend_held();
+        }
+        &mut self.held[at]
+    }
+
+    #[cold]
+    fn extend_held(&mut self) {
+        if self.held.is_empty() {
+            self.held = vec![0; self.entries.len()];
+            huge_pages::wish_for(&mut self.held);
+        } else {
             self.held.resize(self.entries.len(), 0);
         }
-        self.held[at] = u32::try_from(place + 1).expect("fewer accounts than 2³²");
     }
 
     /// All entries, as bits.
@@ -69,11 +81,10 @@ impl Table {
         &mut self.entries
     }
 
-    /// Gives the entries of some places, as far as there are such places.
-    pub(super) fn entries(&self, first: usize, last: usize) -> impl Iterator<Item = Entry> {
+    /// Gives the entries of some places as bits, as far as there are such places.
+    pub(super) fn bits(&self, first: usize, last: usize) -> &[u64] {
         let end = self.len().min(last.saturating_add(1));
-        let bits = self.entries.get(first..end).unwrap_or_default();
-        bits.iter().map(|&bits| Entry::of_bits(bits))
+        self.entries.get(first..end).unwrap_or_default()
     }
 
     /// Fetches what deposits and withdrawals look at.
@@ -115,12 +126,12 @@ mod tests {
                 Entry::default()
             });
         }
-        table.set_held(1_400, 7);
+        *table.held_mut(1_400) = 7;
         let longer = table.extended(1 << 12);
-        assert_eq!((longer.len(), longer.held(1_400), longer.held(3)), (1 << 12, Some(7), None));
+        assert_eq!((longer.len(), longer.held(1_400), longer.held(3)), (1 << 12, 7, 0));
         for at in 0..1_500 {
             assert_eq!(longer.entry(at), table.entry(at), "{at}");
         }
-        assert!(longer.entries(1_500, usize::MAX).all(|entry| !entry.is_open()));
+        assert!(longer.bits(1_500, usize::MAX).iter().all(|&bits| bits == 0));
     }
 }

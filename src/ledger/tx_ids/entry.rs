@@ -11,9 +11,8 @@ pub(super) struct Entry(u64);
 
 impl Entry {
     pub(super) const EMPTY: Self = Self(0);
-    /// The entry of no page, though not empty.
-    pub(super) const NONE: Self = Self(u64::MAX);
-    const SLOTS: u32 = 5;
+    /// The ids that there is room for.
+    pub(super) const SLOTS: u32 = 5;
     const SLOT_BITS: u32 = 11;
     const SLOT: u64 = (1 << Self::SLOT_BITS) - 1;
     const COUNT_SHIFT: u32 = Self::SLOTS * Self::SLOT_BITS;

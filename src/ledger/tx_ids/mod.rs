@@ -1,23 +1,22 @@
 //! The set of transaction ids: which are decided, and which a later row may ask for.
 //!
 //! Ids that lie close together, as almost all do, take two bits each in pages of 512; the page of
-//! the last id is at hand, so ascending ids cost no look-up. Ids that lie apart take one entry of a
-//! hash table per page and stay below 64 bytes each, whatever ids a file is crafted from.
+//! the last id is at hand, so ascending ids cost no look-up. Ids that lie apart stand in a hash table
+//! as they are and stay below 64 bytes each, whatever ids a file is crafted from.
 //!
-//! Named ids can be numbered, densely from 0: within a page by rank, elsewhere in the entry of the
-//! id, so that a number costs no look-up beyond that of the id.
+//! Named ids can be numbered, densely from 0: within a page by rank, in the entry of the id, or in a
+//! map of their own.
 
 mod directory;
 mod entry;
-mod far;
+mod loose;
+mod map;
 mod page;
-
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 
 use directory::Directory;
 use entry::Entry;
+use loose::Loose;
+use map::IndexMap;
 use page::{PAGE_IDS, Page, Ranking, WORD_IDS};
 
 use crate::prefetch::prefetch;
@@ -34,8 +33,8 @@ pub struct TxIds {
     /// The numbers of the named ids of each page that was asked for one.
     rankings: Vec<Option<Ranking>>,
     /// The numbers of named ids that had no page when they were asked for, and whose entry has no
-    /// room for a number.
-    crowded: HashMap<u64, usize, RandomState>,
+    /// room for a number, or that had no entry.
+    apart: IndexMap,
     /// The numbers given away.
     numbers: usize,
     /// Many rows of the last ones decided together turned to another page.
@@ -106,7 +105,7 @@ impl Default for TxIds {
             pages: Vec::new(),
             recent: Recent::NONE,
             rankings: Vec::new(),
-            crowded: HashMap::default(),
+            apart: IndexMap::default(),
             numbers: 0,
             is_scattered: false,
         }
@@ -123,15 +122,11 @@ impl TxIds {
     /// Notes that some row refers to each of these transactions, as [`TxIds::name`] does, fetching
     /// ahead what some of them need.
     pub fn name_all(&mut self, ids: &[u64]) {
-        let mut chunks = ids.chunks(Self::AHEAD);
-        let mut next = chunks.next().unwrap_or_default();
-        self.prefetch(next.iter().copied());
-        while !next.is_empty() {
-            let ids = std::mem::replace(&mut next, chunks.next().unwrap_or_default());
-            self.prefetch(next.iter().copied());
-            for &tx in ids {
-                self.name(tx);
+        for (at, &tx) in ids.iter().enumerate() {
+            if let Some(ahead) = ids.get(at + Self::AHEAD) {
+                self.directory.prefetch(ahead / PAGE_IDS);
             }
+            self.name(tx);
         }
     }
 
@@ -141,13 +136,10 @@ impl TxIds {
         Decision::of(self.set(tx, Entry::DECIDED))
     }
 
-    /// Fetches what deciding some ids will look at, if those decided last were scattered. It is best
-    /// done for as many ids as are decided together, before the ones in front of them are decided.
+    /// Tells whether the ids decided last were scattered.
     #[inline]
-    pub fn prefetch_scattered(&self, ids: impl Iterator<Item = u64>) {
-        if self.is_scattered {
-            self.prefetch(ids);
-        }
+    pub fn are_scattered(&self) -> bool {
+        self.is_scattered
     }
 
     /// Decides `count` ids that follow one another from `first` on, 1 … 64 of them, at once: those of
@@ -170,13 +162,24 @@ impl TxIds {
     /// Decides the ids of at most 64 rows in turn, those that move money; the others do nothing.
     ///
     /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as
-    /// nobody can guess it.
+    /// nobody can guess it. While ids are scattered, what some rows further on need is fetched: of
+    /// `ahead`, which starts [`TxIds::AHEAD`] rows behind the first, one with each row.
     #[inline]
-    pub fn decide_all(&mut self, rows: impl Iterator<Item = (Kind, u64)>) -> Decisions {
+    pub fn decide_all(
+        &mut self,
+        rows: impl Iterator<Item = (Kind, u64)>,
+        mut ahead: impl Iterator<Item = (Kind, u64)>,
+    ) -> Decisions {
         let mut decisions = Decisions::default();
         let mut word = OpenWord::NONE;
         let mut turns = 0;
         for (at, (kind, tx)) in rows.enumerate() {
+            if self.is_scattered
+                && let Some((kind, tx)) = ahead.next()
+            {
+                // What does not decide needs nothing: the same line as all others of its sort.
+                self.directory.prefetch((tx & kind.money_mask()) / PAGE_IDS);
+            }
             let decides = kind.money_mask();
             if decides & (word.number ^ (tx / WORD_IDS)) != 0 {
                 if planted!(WordForgotten) {
@@ -208,32 +211,25 @@ impl TxIds {
         decisions
     }
 
-    /// Ids that are fetched at once.
-    const AHEAD: usize = 64;
+    /// Ids between a fetch and the look at what it has fetched. Processors fetch some twenty lines
+    /// at once, and may forget what is asked of them beyond that.
+    pub const AHEAD: usize = 24;
     /// From so many turns to another page in 64 rows on, fetching ahead is worth its time.
     const MANY_TURNS: u32 = 8;
-
-    /// Fetches what the directory has on some ids.
-    #[inline]
-    fn prefetch(&self, ids: impl Iterator<Item = u64>) {
-        for tx in ids {
-            self.directory.prefetch(tx / PAGE_IDS);
-        }
-    }
 
     /// Takes the word of an id out of its page; decides the id where it has no page.
     #[inline]
     fn open(&mut self, tx: u64) -> Opened {
-        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
+        let number = tx / PAGE_IDS;
         if self.recent.number != number {
             if let Some(index) = self.directory.near(number).and_then(Entry::page) {
                 self.recent = Recent { number, index };
-            } else if let Some(before) = self.turn_to(number, place, Entry::DECIDED) {
+            } else if let Some(before) = self.turn_to(tx, Entry::DECIDED) {
                 return Opened::Decided(Decision::of(before));
             }
         }
         let page = &self.pages[self.recent.index];
-        let (word, _) = Page::locate(place);
+        let (word, _) = Page::locate(tx % PAGE_IDS);
         let (decided, named) = (page.decided[word], page.named[word]);
         Opened::Word(OpenWord { number: tx / WORD_IDS, decided, named })
     }
@@ -249,10 +245,16 @@ impl TxIds {
     /// Tells whether some row refers to the transaction `tx`, as far as [`TxIds::name`] was told.
     pub fn is_named(&self, tx: u64) -> bool {
         let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
-        let entry = self.directory.get(number);
-        let bits = match entry.page() {
-            Some(index) => self.pages[index].bits(place),
-            None => entry.bits(place),
+        let bits = match self.directory.near(number) {
+            Some(entry) => match entry.page() {
+                Some(index) => self.pages[index].bits(place),
+                None => entry.bits(place),
+            },
+            None => match self.directory.loose.get(tx) {
+                Loose::Paged => self.pages[self.directory.far_page(number)].bits(place),
+                Loose::Bits(bits) => bits,
+                Loose::Crowded => 0,
+            },
         };
         bits & Entry::NAMED != 0
     }
@@ -260,8 +262,7 @@ impl TxIds {
     /// Fetches what [`TxIds::number`] will read for an id.
     #[inline]
     pub fn prefetch_number(&self, tx: u64) {
-        let number = tx / PAGE_IDS;
-        match self.directory.near(number).map(Entry::page) {
+        match self.directory.near(tx / PAGE_IDS).map(Entry::page) {
             Some(Some(index)) => {
                 prefetch(&self.pages[index].named);
                 if let Some(ranking) = self.rankings.get(index) {
@@ -269,7 +270,10 @@ impl TxIds {
                 }
             }
             Some(None) => {}
-            None => self.directory.prefetch(number),
+            None => {
+                self.apart.prefetch(tx);
+                self.directory.prefetch(tx / PAGE_IDS);
+            }
         }
     }
 
@@ -279,24 +283,19 @@ impl TxIds {
         let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
         let index = if self.recent.number == number {
             self.recent.index
-        } else {
-            let entry = self.directory.get_mut(number)?;
+        } else if let Some(entry) = self.directory.near(number) {
             match entry.page() {
                 Some(index) => index,
                 None if entry.bits(place) & Entry::NAMED == 0 => return None,
-                None => {
-                    if let Some(number) = entry.number() {
-                        return Some(number);
-                    }
-                    let next = self.numbers;
-                    let number = match self.crowded.get(&tx) {
-                        Some(&number) => number,
-                        None if entry.set_number(next) => next,
-                        None => *self.crowded.entry(tx).or_insert(next),
-                    };
-                    self.numbers += usize::from(number == next);
-                    return Some(number);
-                }
+                None => return Some(entry.number().unwrap_or_else(|| self.number_in_entry(tx))),
+            }
+        } else if let Some(number) = self.apart.get(tx) {
+            return Some(number);
+        } else {
+            match self.directory.loose.get(tx) {
+                Loose::Paged => self.directory.far_page(number),
+                Loose::Bits(bits) if bits & Entry::NAMED != 0 => return Some(self.set_apart(tx)),
+                Loose::Bits(_) | Loose::Crowded => return None,
             }
         };
         let page = &self.pages[index];
@@ -304,9 +303,9 @@ impl TxIds {
             return None;
         }
         // The id may have been asked for before it had a page.
-        if !self.crowded.is_empty()
+        if !self.apart.is_empty()
             && !planted!(NumberForgotten)
-            && let Some(&number) = self.crowded.get(&tx)
+            && let Some(number) = self.apart.get(tx)
         {
             return Some(number);
         }
@@ -321,29 +320,50 @@ impl TxIds {
         Some(ranking.number(page, place))
     }
 
+    /// Gives the number of a named id that stands in an entry without a number.
+    fn number_in_entry(&mut self, tx: u64) -> usize {
+        let next = self.numbers;
+        let entry = self.directory.near_mut(tx / PAGE_IDS);
+        let is_set = self.apart.get(tx).is_none() && entry.is_some_and(|it| it.set_number(next));
+        if is_set {
+            self.numbers += 1;
+            return next;
+        }
+        self.set_apart(tx)
+    }
+
+    /// Gives the number of a named id that has it neither by rank nor in an entry.
+    fn set_apart(&mut self, tx: u64) -> usize {
+        let number = self.apart.get_or_insert(tx, self.numbers);
+        self.numbers += usize::from(number == self.numbers);
+        number
+    }
+
     /// Sets `bit` of an id and gives the id's bits before.
     #[inline]
     fn set(&mut self, tx: u64, bit: u64) -> u64 {
-        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
-        if self.recent.number == number {
-            return self.pages[self.recent.index].set(place, bit);
+        if self.recent.number == tx / PAGE_IDS {
+            return self.pages[self.recent.index].set(tx % PAGE_IDS, bit);
         }
-        match self.turn_to(number, place, bit) {
+        match self.turn_to(tx, bit) {
             Some(before) => before,
-            None => self.pages[self.recent.index].set(place, bit),
+            None => self.pages[self.recent.index].set(tx % PAGE_IDS, bit),
         }
     }
 
     /// Makes the page of an id the recent one. Where the page has no bits yet, sets `bit` in the
-    /// entry and gives the id's bits before.
+    /// entry or the loose id, and gives the id's bits before.
     #[inline]
-    fn turn_to(&mut self, number: u64, place: u64, bit: u64) -> Option<u64> {
-        let entry = self.directory.entry(number);
+    fn turn_to(&mut self, tx: u64, bit: u64) -> Option<u64> {
+        let (number, place) = (tx / PAGE_IDS, tx % PAGE_IDS);
+        let Some(entry) = self.directory.near_entry(number) else {
+            return self.turn_to_far(tx, bit);
+        };
         let index = if let Some(index) = entry.page() {
             index
         } else {
             if let Some((numbered, given)) = entry.forget_number(place) {
-                self.crowded.insert(number * PAGE_IDS + numbered, given);
+                self.apart.get_or_insert(number * PAGE_IDS + numbered, given);
             }
             if let Some(before) = entry.set(place, bit) {
                 return Some(before);
@@ -356,6 +376,30 @@ impl TxIds {
         };
         self.recent = Recent { number, index };
         None
+    }
+
+    /// As [`TxIds::turn_to`], for an id that the table of entries does not reach.
+    #[inline]
+    fn turn_to_far(&mut self, tx: u64, bit: u64) -> Option<u64> {
+        let tx = if planted!(FarIdsMerged) { u64::MAX - tx % PAGE_IDS } else { tx };
+        let number = tx / PAGE_IDS;
+        let index = match self.directory.loose.set(tx, bit) {
+            Loose::Bits(before) => return Some(before),
+            Loose::Paged => self.directory.far_page(number),
+            Loose::Crowded => self.give_bits(number),
+        };
+        self.recent = Recent { number, index };
+        None
+    }
+
+    /// Moves the loose ids of a far page to a page of bits; gives its index.
+    fn give_bits(&mut self, number: u64) -> usize {
+        let mut page = Page::default();
+        self.directory.loose.take_page(number, |tx, bits| page.set_all(tx % PAGE_IDS, bits));
+        let index = self.pages.len();
+        self.pages.push(page);
+        self.directory.note_far_page(number, index);
+        index
     }
 }
 

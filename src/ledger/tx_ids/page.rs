@@ -19,14 +19,18 @@ impl Page {
     pub(super) fn of_entry(entry: Entry) -> Self {
         let mut page = Self::default();
         for (_, slot) in entry.slots() {
-            let place = slot & Entry::PLACE;
-            for bit in [Entry::DECIDED, Entry::NAMED] {
-                if slot & bit != 0 {
-                    page.set(place, bit);
-                }
-            }
+            page.set_all(slot & Entry::PLACE, slot);
         }
         page
+    }
+
+    /// Sets those of `bits` that stand for something.
+    pub(super) fn set_all(&mut self, place: u64, bits: u64) {
+        for bit in [Entry::DECIDED, Entry::NAMED] {
+            if bits & bit != 0 {
+                self.set(place, bit);
+            }
+        }
     }
 
     /// Gives the bits of the id at `place`.

@@ -1,0 +1,91 @@
+//! Decimal numbers as text: those of at most eight digits, as almost all are, at once and without a
+//! branch; all others by `itoa`.
+
+/// Numbers below this, 10⁸, have at most eight digits.
+pub(crate) const SHORT: u64 = 100_000_000;
+
+/// A zero digit in each byte.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Gives the digits of a number below 10⁸, with zeros in front: the first in the lowest byte.
+///
+/// The number is halved into four, two and one digits a lane, all lanes at once; a quotient by 100
+/// or 10 is a product and a shift (Granlund and Montgomery, 1994).
+#[inline]
+fn eight_lanes(number: u32) -> u64 {
+    let (high, low) = (number / 10_000, number % 10_000);
+    let fours = u64::from(high) | u64::from(low) << 32;
+    let hundreds = (fours.wrapping_mul(10_486) >> 20) & 0x7f_0000_007f;
+    let twos = hundreds | fours.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
+    let tens = (twos.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
+    tens | twos.wrapping_sub(tens.wrapping_mul(10)) << 8
+}
+
+/// Gives the last four digits of a number below 10⁸ as text, with zeros in front.
+#[inline]
+pub(crate) fn four(number: u32) -> [u8; 4] {
+    let [.., a, b, c, d] = (eight_lanes(number) | ZEROS).to_le_bytes();
+    [a, b, c, d]
+}
+
+/// Gives the digits of a number below 10⁸ as text, at the start of the array, and how many there
+/// are.
+#[inline]
+pub(crate) fn short(number: u32) -> ([u8; 8], usize) {
+    let lanes = eight_lanes(number);
+    // Zero has one digit.
+    let zeros = (lanes | 1 << 56).trailing_zeros() / 8;
+    let text = (lanes | ZEROS) >> (8 * zeros);
+    (text.to_le_bytes(), usize::try_from(8 - zeros).expect("at most eight"))
+}
+
+/// Appends a number.
+#[inline]
+pub(crate) fn push(out: &mut Vec<u8>, number: u64) {
+    match u32::try_from(number) {
+        Ok(number) if u64::from(number) < SHORT => {
+            let (text, length) = short(number);
+            push_start(out, &text, length);
+        }
+        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    }
+}
+
+/// Appends the first `length` bytes of a text. The size of the copy is known to the compiler; what
+/// is too much is taken off.
+#[inline]
+pub(crate) fn push_start<const N: usize>(out: &mut Vec<u8>, text: &[u8; N], length: usize) {
+    let end = out.len() + length;
+    out.extend_from_slice(text);
+    out.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_digit_by_digit() {
+        let all = if cfg!(miri) { 200 } else { 200_000 };
+        let edges = (0..8).flat_map(|power| {
+            let edge = 10_u32.pow(power);
+            [edge - 1, edge, edge + 1, 9 * edge, 10 * edge - 1, 12_345_678 / edge]
+        });
+        let scattered = (0..all).map(|it| it * 493 + it % 7);
+        for number in (0..all).chain(edges).chain(scattered).filter(|it| *it < 100_000_000) {
+            assert_eq!(&four(number)[..], &format!("{number:08}").as_bytes()[4..]);
+            let (text, length) = short(number);
+            assert_eq!(&text[..length], number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn numbers_are_appended_whatever_their_size() {
+        let mut out = b"1".to_vec();
+        for number in [0, SHORT - 1, SHORT, u64::MAX] {
+            out.push(b',');
+            push(&mut out, number);
+        }
+        assert_eq!(out, b"1,0,99999999,100000000,18446744073709551615");
+    }
+}
