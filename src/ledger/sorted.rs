@@ -118,16 +118,16 @@ impl SortedAccounts {
         memory: &mut Reading,
         mut visit: impl FnMut(u64, Account),
     ) {
-        let found = match self.find_near(clients, &mut memory.near) {
-            Some(found) if !planted!(ClientsAsText) => found,
-            _ => {
-                self.read(clients, &mut memory.accounts);
-                for &(client, account) in &memory.accounts {
-                    visit(client, account);
-                }
-                return;
+        let Some(found) = self.find_near(clients, &mut memory.near) else {
+            self.read(clients, &mut memory.accounts);
+            for &(client, account) in &memory.accounts {
+                visit(client, account);
             }
+            return;
         };
+        if planted!(ClientsAsText) {
+            found.sort_by_key(|near| near.client.to_string());
+        }
         for near in found {
             visit(near.client, self.shards[near.shard].accounts.account_near(near.client));
         }
@@ -139,7 +139,7 @@ impl SortedAccounts {
         &self,
         clients: &RangeInclusive<u64>,
         near: &'m mut Vec<Near>,
-    ) -> Option<&'m [Near]> {
+    ) -> Option<&'m mut [Near]> {
         let (first, last) = (*clients.start(), *clients.end());
         if self.shards.iter().any(|shard| !shard.far(first, last).is_empty()) {
             return None;
@@ -162,7 +162,7 @@ impl SortedAccounts {
             near[count] = Near { client, shard };
             count += usize::from(is_open);
         }
-        (!are_twice).then_some(&near[..count])
+        (!are_twice).then_some(&mut near[..count])
     }
 
     /// Replaces what is in `into` by the accounts of a range of clients, ascending.
@@ -183,9 +183,6 @@ impl SortedAccounts {
         if self.shards.len() > 1 {
             // A stable sort merges the ascending runs of the shards instead of sorting anew.
             into.sort_by_key(|&(client, _)| client);
-        }
-        if planted!(ClientsAsText) {
-            into.sort_by_key(|(client, _)| client.to_string());
         }
     }
 }
