@@ -97,7 +97,8 @@ impl<'s> Worker for ShardWorker<'s> {
         self.refused_together = refused;
         batch.rows.clear();
         if self.reporting && batch.ends_block {
-            let refused = std::mem::take(&mut self.refused);
+            let room = Vec::with_capacity(self.refused.len() + self.refused.len() / 8);
+            let refused = std::mem::replace(&mut self.refused, room);
             outbox.put(Notice::Refused { block: batch.block, refused })?;
         }
         Ok(())

@@ -8,7 +8,9 @@
 //! What limits the speed is less how many instructions a row takes than how long the first of them
 //! keeps the last waiting, since a processor looks ahead for no more than a few rows.
 //!
-//! It understands no row that the fast path does not understand, and all of those but long ones.
+//! It understands no row that the fast path does not understand, and all of those but long ones:
+//! those of more than 64 bytes, or with more than eight digits in a field. Ids of more digits are
+//! read where that is asked for; to be ready for them slows the other rows down by a tenth.
 //! The two are compared by property test and fuzz target (`row`); the bench `parser` shows both.
 #![expect(unsafe_code, reason = "vectors are loaded and stored by address")]
 
@@ -18,8 +20,9 @@ use std::arch::x86_64::{
     _mm_unpackhi_epi64, _mm_xor_si128, _mm256_add_epi8, _mm256_add_epi64, _mm256_and_si256,
     _mm256_blend_epi32, _mm256_castsi256_si128, _mm256_cmpgt_epi8_mask, _mm256_cmpgt_epu8_mask,
     _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_mask_cmplt_epi8_mask, _mm256_mul_epu32, _mm256_permutexvar_epi8, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_srli_epi64, _mm256_sub_epi8, _mm512_add_epi32,
+    _mm256_mask_cmplt_epi8_mask, _mm256_mul_epu32, _mm256_permute4x64_epi64,
+    _mm256_permutexvar_epi8, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_epi64x, _mm256_srli_epi64, _mm256_sub_epi8, _mm512_add_epi32,
     _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_cmpeq_epi8_mask,
     _mm512_cmpgt_epu8_mask, _mm512_cvtepu8_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8,
     _mm512_maskz_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
@@ -28,7 +31,7 @@ use std::arch::x86_64::{
 
 use super::fast::{self, PlainRow, RUN_ROWS, Run, index};
 use super::layout::IdLimits;
-use super::shape::{self, HEADS, SHAPES, WINDOW};
+use super::shape::{self, HEADS, SHAPES, Shape, WINDOW};
 use crate::amount::Amount;
 use crate::prefetch::prefetch_at;
 
@@ -53,13 +56,14 @@ const AHEAD: usize = 1024;
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
 )]
-pub(super) fn read(
+pub(super) fn read<const LONG_IDS: bool>(
     slots: &mut [PlainRow; RUN_ROWS],
+    from: usize,
     bytes: &[u8],
     mut at: usize,
     limits: Option<IdLimits>,
 ) -> Run {
-    let mut slots = slots.iter_mut();
+    let mut slots = if LONG_IDS { slots[from..].iter_mut() } else { slots.iter_mut() };
     let mut ends = [0; STRETCH / CHUNK * CHUNK_LINES];
     while slots.len() > 0
         && let Some(reach) = bytes.get(at..).and_then(<[u8]>::first_chunk)
@@ -72,7 +76,7 @@ pub(super) fn read(
         for (&end, slot) in ends[..lines].iter().zip(&mut slots) {
             // The mask changes nothing, and spares the look whether all of this is within reach.
             let row = match reach[index(start) & (STRETCH - 1)..].first_chunk() {
-                Some(window) => read_row(window, limits),
+                Some(window) => read_row::<LONG_IDS>(window, limits),
                 None => Err(Unread::Long),
             };
             match row {
@@ -179,7 +183,10 @@ pub(super) fn find(chunks: &[[u8; CHUNK]], wanted: [u8; 3], found: &mut Vec<u32>
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
 )]
-fn read_row(window: &[u8; CHUNK], limits: Option<IdLimits>) -> Result<PlainRow, Unread> {
+fn read_row<const LONG_IDS: bool>(
+    window: &[u8; CHUNK],
+    limits: Option<IdLimits>,
+) -> Result<PlainRow, Unread> {
     let text = load_chunk(window);
     let values = _mm512_sub_epi8(text, _mm512_set1_epi8(0x30));
     let others = _mm512_cmpgt_epu8_mask(values, _mm512_set1_epi8(9));
@@ -204,7 +211,7 @@ fn read_row(window: &[u8; CHUNK], limits: Option<IdLimits>) -> Result<PlainRow, 
     let gaps = _mm256_sub_epi8(_mm256_sub_epi8(ends, before), load(&shape.least_gaps));
     // Digits within the type would be overlooked if it were not for its length.
     let comma = _mm_cvtsi128_si32(_mm256_castsi256_si128(before)).cast_unsigned() & 0xff;
-    if comma != head.comma || _mm256_cmpgt_epu8_mask(gaps, load(&shape.more_gaps)) != 0 {
+    if comma != head.comma || are_long::<LONG_IDS>(gaps, shape) {
         return Err(Unread::Long);
     }
     // Digits end where their field does; decimals start where the whole ends.
@@ -212,12 +219,7 @@ fn read_row(window: &[u8; CHUNK], limits: Option<IdLimits>) -> Result<PlainRow, 
     let places = _mm256_add_epi8(origins, load(&STEPS));
     let are_behind = _mm256_cmpgt_epi8_mask(places, before);
     let are_within = _mm256_mask_cmplt_epi8_mask(are_behind, places, ends);
-    let digits = _mm512_maskz_permutexvar_epi8(
-        u64::from(are_within),
-        _mm512_castsi256_si512(places),
-        values,
-    );
-    let fields = _mm256_and_si256(valued(_mm512_castsi512_si256(digits)), load(&shape.fields));
+    let fields = _mm256_and_si256(picked(values, places, are_within), load(&shape.fields));
     let (ids, money) = (_mm256_castsi256_si128(fields), _mm256_extracti128_si256::<1>(fields));
     let whole = _mm_mul_epu32(money, _mm_set1_epi64x(10_000));
     let units = _mm_cvtsi128_si64(_mm_add_epi64(whole, _mm_unpackhi_epi64(money, money)));
@@ -226,14 +228,60 @@ fn read_row(window: &[u8; CHUNK], limits: Option<IdLimits>) -> Result<PlainRow, 
     if amount.is_none() & head.kind.moves_money() {
         return Err(Unread::Long);
     }
-    let client = _mm_cvtsi128_si64(ids).cast_unsigned();
-    let tx = _mm_extract_epi64::<1>(ids).cast_unsigned();
+    let mut client = _mm_cvtsi128_si64(ids).cast_unsigned();
+    let mut tx = _mm_extract_epi64::<1>(ids).cast_unsigned();
+    if LONG_IDS {
+        let [above_client, above_tx] = before_last_eight(values, ends, before);
+        client = beyond_eight(above_client, client).ok_or(Unread::Long)?;
+        tx = beyond_eight(above_tx, tx).ok_or(Unread::Long)?;
+    }
     if let Some(limits) = limits
         && fast::is_beyond(client, tx, limits)
     {
         return Err(Unread::Long);
     }
     Ok(PlainRow { client, tx, amount, offset: 0, kind: head.kind, note: 0, line: 0 })
+}
+
+/// Tells whether a field has too many digits, or none, from how many it has beyond the least.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn are_long<const LONG_IDS: bool>(gaps: __m256i, shape: &Shape) -> bool {
+    let are_long = _mm256_cmpgt_epu8_mask(gaps, load(&shape.more_gaps));
+    if LONG_IDS {
+        let are_too_long = _mm256_cmpgt_epu8_mask(gaps, _mm256_set1_epi8(MORE_IN_LONG_ID));
+        return are_long & (!IDS | are_too_long) != 0;
+    }
+    are_long != 0
+}
+
+/// Gives the value of what a client and a transaction have before their last eight digits, twelve
+/// digits at most.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
+)]
+fn before_last_eight(values: __m512i, ends: __m256i, before: __m256i) -> [u64; 2] {
+    // Of each of the two eight digits, and of each those before.
+    let ends = _mm256_permute4x64_epi64::<0b01_00_01_00>(ends);
+    let before = _mm256_permute4x64_epi64::<0b01_00_01_00>(before);
+    let places = _mm256_add_epi8(ends, load(&STEPS_BEFORE));
+    let eights = picked(values, places, _mm256_cmpgt_epi8_mask(places, before));
+    let (later, earlier) = (_mm256_castsi256_si128(eights), _mm256_extracti128_si256::<1>(eights));
+    let scaled = _mm_mul_epu32(earlier, _mm_set1_epi64x(EIGHT_DIGITS.cast_signed()));
+    let sums = _mm_add_epi64(scaled, later);
+    [_mm_cvtsi128_si64(sums).cast_unsigned(), _mm_extract_epi64::<1>(sums).cast_unsigned()]
+}
+
+/// One more than the largest number of eight digits.
+const EIGHT_DIGITS: u64 = 100_000_000;
+
+/// Gives the value of an id from that of its last eight digits and that of those before, if it fits.
+#[inline]
+fn beyond_eight(above: u64, last: u64) -> Option<u64> {
+    above.checked_mul(EIGHT_DIGITS)?.checked_add(last)
 }
 
 /// Finds the first newline of a text, if it is among the first bytes.
@@ -251,15 +299,18 @@ pub(super) fn find_line_end(bytes: &[u8]) -> Option<usize> {
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
 )]
 pub(super) fn read_one(bytes: &[u8], limits: Option<IdLimits>) -> Option<PlainRow> {
-    read_row(bytes.first_chunk()?, limits).ok()
+    read_row::<false>(bytes.first_chunk()?, limits).ok()
 }
 
-/// Gives the values of four times eight digits.
+/// Picks digits from places, as far as the mask says, and gives the values of four times eight.
 #[inline]
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,avx2,sse4.1,bmi1,bmi2,lzcnt,popcnt"
 )]
-fn valued(digits: __m256i) -> __m256i {
+fn picked(values: __m512i, places: __m256i, mask: u32) -> __m256i {
+    let places = _mm512_castsi256_si512(places);
+    let digits = _mm512_maskz_permutexvar_epi8(u64::from(mask), places, values);
+    let digits = _mm512_castsi512_si256(digits);
     // Each constant is two factors, 1 for the later half and 10 or 100 for the earlier.
     let pairs = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x010a));
     let quadruples = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x0001_0064));
@@ -277,6 +328,23 @@ const STEPS: [u8; WINDOW] = {
     }
     steps
 };
+
+/// From the end of a client and a transaction to the eight digits before their last eight, and to
+/// those before.
+const STEPS_BEFORE: [u8; WINDOW] = {
+    let (mut steps, mut at) = (ascending(), 0);
+    while at < WINDOW {
+        let back = if at < 16 { 16 } else { 24 };
+        steps[at] = (steps[at] % 8).wrapping_sub(back);
+        at += 1;
+    }
+    steps
+};
+
+/// The bytes of a window that belong to ids.
+const IDS: u32 = 0xffff;
+/// An id has one digit, and at most so many more: those of 2⁶⁴.
+const MORE_IN_LONG_ID: i8 = 19;
 
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "at most 64")]
 const fn ascending<const N: usize>() -> [u8; N] {

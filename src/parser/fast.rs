@@ -61,6 +61,14 @@ pub(super) struct Run {
     pub(super) is_odd: bool,
 }
 
+impl Run {
+    /// Adds the rows that have been read behind these.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn and(self, others: Self) -> Self {
+        Self { count: self.count + others.count, ..others }
+    }
+}
+
 /// Rows that are read in one go.
 pub(super) const RUN_ROWS: usize = 64;
 

@@ -76,15 +76,19 @@ impl Vectors {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 // SAFETY: `all`, the only maker of this value, has found all the features.
-                let short = unsafe { avx512::read(slots, bytes, at, limits) };
-                if short.is_odd {
-                    short
-                } else {
-                    let (rest, at) = (&mut slots[short.count..], short.next);
-                    // SAFETY: with AVX-512, `all` has found the features of AVX2 as well.
-                    let long = unsafe { x86::read_avx2(rest, bytes, at, limits) };
-                    Run { count: short.count + long.count, ..long }
+                let mut run = unsafe { avx512::read::<false>(slots, 0, bytes, at, limits) };
+                if !run.is_odd && run.count < RUN_ROWS {
+                    // SAFETY: as before.
+                    run =
+                        unsafe { avx512::read::<true>(slots, run.count, bytes, run.next, limits) };
                 }
+                if !run.is_odd && run.count < RUN_ROWS {
+                    let rest = &mut slots[run.count..];
+                    // SAFETY: with AVX-512, `all` has found the features of AVX2 as well.
+                    let longer = unsafe { x86::read_avx2(rest, bytes, run.next, limits) };
+                    run = run.and(longer);
+                }
+                run
             }
         };
         if planted!(FullRunLosesLast) && run.count == RUN_ROWS {
