@@ -11,6 +11,9 @@ use crate::account::Account;
 /// Clients in a part that is read at a time: its accounts stay in a core's own cache.
 const PART_CLIENTS: usize = 4096;
 
+/// Accounts between a fetch and the look at what it has fetched.
+const AHEAD: usize = 24;
+
 /// Every account of one or more shards, ascending by client.
 ///
 /// ```
@@ -172,13 +175,13 @@ impl SortedAccounts {
         for shard in &self.shards {
             into.extend(shard.accounts.near(first, last));
             let far = shard.far(first, last);
-            // A look at each first, so that one cache miss does not wait for another.
-            for &(_, slot) in far {
-                shard.accounts.prefetch(slot);
-            }
             // All of these are open.
-            let account = |&(client, slot)| Some((client, shard.accounts.account(slot)?));
-            into.extend(far.iter().filter_map(account));
+            into.extend(far.iter().enumerate().filter_map(|(at, &(client, slot))| {
+                if let Some(&(_, ahead)) = far.get(at + AHEAD) {
+                    shard.accounts.prefetch(ahead);
+                }
+                Some((client, shard.accounts.account(slot)?))
+            }));
         }
         if self.shards.len() > 1 {
             // A stable sort merges the ascending runs of the shards instead of sorting anew.

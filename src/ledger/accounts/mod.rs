@@ -7,6 +7,7 @@
 
 mod changes;
 mod entry;
+mod order;
 mod table;
 
 use std::collections::HashMap;
@@ -382,13 +383,9 @@ impl Accounts {
     /// Takes out the clients that are not in the table, ascending; all come after the table's.
     pub(super) fn take_far(&mut self) -> Vec<(u64, Slot)> {
         let map = std::mem::take(&mut self.map);
-        let mut far: Vec<_> =
+        let far =
             map.into_iter().map(|(client, at)| (client, Slot(index(at) | Slot::FAR))).collect();
-        if planted!(FarClientsUnsorted) {
-            return far;
-        }
-        far.sort_unstable_by_key(|&(client, _)| client);
-        far
+        if planted!(FarClientsUnsorted) { far } else { order::sort(far) }
     }
 }
 
