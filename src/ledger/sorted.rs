@@ -11,6 +11,9 @@ use crate::account::Account;
 /// Clients in a part that is read at a time: its accounts stay in a core's own cache.
 const PART_CLIENTS: usize = 4096;
 
+/// Clients of a table that are passed at once where none of them has an account.
+const STRIDE: usize = 16;
+
 /// Accounts between a fetch and the look at what it has fetched.
 const AHEAD: usize = 24;
 
@@ -154,16 +157,22 @@ impl SortedAccounts {
             near.resize(length, Near::default());
         }
         let (mut count, mut are_twice) = (0, false);
-        for (at, client) in (0..length).zip(first..) {
-            let (mut is_open, mut shard) = (false, 0);
-            for (number, table) in tables.iter().enumerate() {
-                let is_here = table.get(at).is_some_and(|&bits| Entry::of_bits(bits).is_open());
-                are_twice |= is_open & is_here;
-                is_open |= is_here;
-                shard |= number & usize::from(is_here).wrapping_neg();
+        for start in (0..length).step_by(STRIDE) {
+            let end = length.min(start + STRIDE);
+            if tables.iter().all(|table| is_empty(table, start, end)) {
+                continue;
             }
-            near[count] = Near { client, shard };
-            count += usize::from(is_open);
+            for (at, client) in (start..end).zip(first + u64::try_from(start).expect("64 bits")..) {
+                let (mut is_open, mut shard) = (false, 0);
+                for (number, table) in tables.iter().enumerate() {
+                    let is_here = table.get(at).is_some_and(|&bits| Entry::of_bits(bits).is_open());
+                    are_twice |= is_open & is_here;
+                    is_open |= is_here;
+                    shard |= number & usize::from(is_here).wrapping_neg();
+                }
+                near[count] = Near { client, shard };
+                count += usize::from(is_open);
+            }
         }
         (!are_twice).then_some(&mut near[..count])
     }
@@ -188,6 +197,13 @@ impl SortedAccounts {
             into.sort_by_key(|&(client, _)| client);
         }
     }
+}
+
+/// Tells whether nobody has an account in a part of a table.
+#[inline]
+fn is_empty(table: &[u64], start: usize, end: usize) -> bool {
+    let entries = &table[start.min(table.len())..end.min(table.len())];
+    entries.iter().fold(0, |any, bits| any | bits) == 0
 }
 
 impl<const N: usize> From<[(u64, Account); N]> for SortedAccounts {
