@@ -76,8 +76,7 @@ fn check(bytes: &[u8], layout: &Layout, table: &Table, choice: u8) {
     let (mut line, mut offset_bytes, mut blank_lines) = (3, 1000, 0);
     let block = Block { bytes, offset_bytes, line };
     let mut fast = Rows::new(block, layout);
-    let mut others =
-        if choice & 16 != 0 { Rows::on_every_path(block, layout) } else { Vec::new() };
+    let mut others = if choice & 16 != 0 { Rows::on_every_path(block, layout) } else { Vec::new() };
     let mut rest = bytes;
     while !rest.is_empty() {
         let (text, length) = naive::line(rest);

@@ -136,7 +136,7 @@ impl Books {
         let shard = self.shard_of(transaction.client);
         let mut posting = Posting::by_id(transaction, Marks::NONE);
         let row = (transaction.kind, transaction.tx);
-        let decisions = self.registry.decide(std::iter::once(row));
+        let decisions = self.registry.decide(std::iter::once(row), std::iter::empty());
         if decisions.duplicate != 0 {
             return Err(Rejection::DuplicateTx);
         }
