@@ -251,9 +251,7 @@ impl LooseIds {
     /// Takes out all that is below the page `end`: by id with its bits, by the first id of a page
     /// with none where the page has bits.
     pub(super) fn take_below(&mut self, end: u64, mut take: impl FnMut(u64, Option<u64>)) {
-        if self.buckets.is_empty() {
-            return;
-        }
+        let before = self.count;
         for bucket in &mut self.buckets {
             for (slot, id) in (0..).zip(bucket.ids) {
                 let marks = bucket.marks(slot);
@@ -263,6 +261,9 @@ impl LooseIds {
                     self.count -= 1;
                 }
             }
+        }
+        if self.count == before {
+            return;
         }
         // What is left has passed buckets that are no longer full.
         self.resize(self.count.div_ceil(Self::MANY).next_power_of_two());
