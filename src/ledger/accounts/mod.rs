@@ -2,8 +2,8 @@
 //!
 //! Clients are found in a table as long as it is small or well filled, and else in a seeded hash
 //! map: dense ids are never hashed, and no choice of ids makes the table large. Deposits and
-//! withdrawals touch one word of an account; what is held is kept apart, for those accounts only
-//! that have ever been disputed (bench `pipeline`).
+//! withdrawals touch one word of an account; what is held stands in a column of its own, which a table
+//! has once one of its accounts has been disputed (bench `pipeline`).
 
 mod changes;
 mod entry;
@@ -24,11 +24,12 @@ use crate::account::Account;
 use crate::amount::Balance;
 
 /// Clients below this are always found in a table; with several shards, clients below its share of
-/// this, so that the tables of all shards together take at most 32 MiB for them.
+/// this, so that the tables of all shards together take at most 32 MiB for them, and as much again for
+/// what is held.
 const SMALL_CLIENTS: u64 = 1 << 22;
 
-/// Beyond the small clients, a table has at most this many entries for an account: 64 bytes. The
-/// rule is that of the arrays in the tables of Lua, which have two.
+/// Beyond the small clients, a table has at most this many entries for an account: 64 bytes, and as much
+/// again for what is held. The rule is that of the arrays in the tables of Lua, which have two.
 const MOST_ENTRIES_PER_ACCOUNT: u64 = 8;
 
 /// Whether more clients should be in the table is asked whenever so many have come to be in the map.

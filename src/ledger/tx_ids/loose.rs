@@ -1,8 +1,8 @@
 //! Ids whose pages lie far apart and hold few of them: a hash table in which one line of cache
 //! answers for an id.
 //!
-//! A bucket is a line of seven ids and what is known of them. The ids of a page share a bucket, so
-//! that it shows when there are enough of them for a page of bits. An id that finds its bucket full
+//! A bucket is a line of seven ids and what is known of them. The ids of a page are looked for first in
+//! the same bucket, so that it shows when there are enough of them for a page of bits. An id that finds its bucket full
 //! goes to the next one, and the full bucket notes that. The hash is seeded: ids crafted to collide
 //! in one run do not in the next; and it is the better one of foldhash, since the faster one crowds
 //! ids that are multiples of a power of two, under some seeds, into a third of the buckets. Its upper
@@ -157,7 +157,8 @@ impl LooseIds {
     /// The buckets of the smallest table.
     const FEWEST: usize = 8;
     /// The slots in use of a bucket, on average, before the table grows: more would make more of
-    /// the ids go to the next bucket, fewer would take more than 64 bytes an id.
+    /// the ids go to the next bucket, fewer would take more memory: it is 26 bytes an id just after a
+    /// growth.
     const MANY: usize = 5;
 
     /// Fetches what the other methods will read for the ids of a page.
@@ -166,7 +167,7 @@ impl LooseIds {
         prefetch_at(&self.buckets, self.home(number));
     }
 
-    /// Gives what is known of an id.
+    /// Gives what is known of an id; never that it is crowded.
     pub(super) fn get(&self, tx: u64) -> Loose {
         match self.find(tx) {
             Place::Slot { bucket, slot } => Loose::Bits(bits_of(self.buckets[bucket].marks(slot))),
@@ -232,6 +233,10 @@ impl LooseIds {
             at = self.after(at);
         }
         self.insert(first, Bucket::PAGED);
+        // Where most ids have gone to pages, the table is not to stay as large beside these.
+        if self.buckets.len() > Self::FEWEST && 4 * self.count < Self::MANY * self.buckets.len() {
+            self.resize(self.buckets.len() / 2);
+        }
     }
 
     /// Counts the loose ids of a page.

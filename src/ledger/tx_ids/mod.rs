@@ -1,8 +1,9 @@
 //! The set of transaction ids: which are decided, and which a later row may ask for.
 //!
 //! Ids that lie close together, as almost all do, take two bits each in pages of 512; the page of
-//! the last id is at hand, so ascending ids cost no look-up. Ids that lie apart stand in a hash table
-//! as they are and stay below 64 bytes each, whatever ids a file is crafted from.
+//! the last id is at hand, so ascending ids cost no look-up. Of ids that lie apart, up to five stand in
+//! an entry for their page or, where the page is far, in a hash table as they are; they stay below 64
+//! bytes each, whatever ids a file is crafted from.
 //!
 //! Named ids can be numbered, densely from 0: within a page by rank, in the entry of the id, or in a
 //! map of their own.

@@ -174,6 +174,22 @@ fn ids_spread_over_pages_take_at_most_64_bytes_each() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "more than 100,000 ids")]
+fn pages_that_get_their_bits_late_take_at_most_64_bytes_for_an_id() {
+    // Five ids of each page fill the hash table just beyond a growth; the sixth moves them.
+    for pages in [8_193, 16_384] {
+        let mut ids = TxIds::default();
+        for place in 0..6 {
+            for page in 0..pages {
+                assert!(ids.decide(((1 << 30) + page) * PAGE_IDS + place * 7).is_first);
+            }
+        }
+        let each = held_bytes(&ids) / (6 * usize::try_from(pages).unwrap());
+        assert!(each <= 64, "{pages} pages: {each} bytes each");
+    }
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "more than 200,000 ids")]
 fn ids_that_are_near_and_far_take_at_most_64_bytes_each() {
     // Far ones, all but the lowest thousand, fill their table just beyond a growth; then one after
