@@ -425,8 +425,7 @@ impl<'c, 's> Intake<'c, 's> {
             self.batches[lane].ends_block = true;
             self.flush(lane, lanes)?;
         }
-        let room = Vec::with_capacity(self.refused.len() + self.refused.len() / 8);
-        let refused = std::mem::replace(&mut self.refused, room);
+        let refused = std::mem::take(&mut self.refused);
         let notice = BlockNotice { block, line, source, refused };
         lanes.put(Notice::Block { number: self.block, notice })?;
         self.block += 1;

@@ -97,8 +97,7 @@ impl<'s> Worker for ShardWorker<'s> {
         self.refused_together = refused;
         batch.rows.clear();
         if self.reporting && batch.ends_block {
-            let room = Vec::with_capacity(self.refused.len() + self.refused.len() / 8);
-            let refused = std::mem::replace(&mut self.refused, room);
+            let refused = std::mem::take(&mut self.refused);
             outbox.put(Notice::Refused { block: batch.block, refused })?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::story::Draft;
 use crate::amount::{Amount, Balance, DECIMALS};
+use crate::digits;
 use crate::transaction::Transaction;
 
 /// Appends a row as `type,client,tx,amount`, without a line end.
@@ -10,9 +11,9 @@ pub(super) fn append_plain(out: &mut Vec<u8>, draft: &Draft) {
     let Transaction { client, tx, amount, kind } = draft.transaction;
     out.extend_from_slice(kind.name().as_bytes());
     out.push(b',');
-    append_integer(out, client);
+    digits::push(out, client);
     out.push(b',');
-    append_integer(out, tx);
+    digits::push(out, tx);
     out.push(b',');
     if let Some(amount) = amount {
         append_amount(out, amount, draft.decimals);
@@ -30,18 +31,13 @@ pub(super) fn append_template(out: &mut Vec<u8>, template: &[u8], draft: &Draft)
         let (mark, rest) = part.split_first().expect("a letter follows each mark");
         match mark {
             b'k' => out.extend_from_slice(kind.name().as_bytes()),
-            b'c' => append_integer(out, client),
-            b't' => append_integer(out, tx),
+            b'c' => digits::push(out, client),
+            b't' => digits::push(out, tx),
             b'a' => append_amount(out, amount.unwrap_or(Amount::MIN), draft.decimals),
             _ => unreachable!("a template has no other mark"),
         }
         out.extend_from_slice(rest);
     }
-}
-
-#[inline]
-fn append_integer(out: &mut Vec<u8>, integer: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
 }
 
 /// Appends an amount with so many decimals; those cut off are zeros.

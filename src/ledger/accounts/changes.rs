@@ -109,13 +109,7 @@ impl Accounts {
     /// As [`Accounts::adjust_held`], where 64 bits are too few before or afterwards.
     #[cold]
     fn adjust_held_widely(&mut self, slot: Slot, amount: Amount, takes: bool) {
-        let mut held = self.held(slot);
-        if takes {
-            held -= amount;
-        } else {
-            held += amount;
-        }
-        self.set_held(slot, held);
+        self.set_held(slot, adjusted(self.held(slot), amount, takes));
     }
 
     /// Tells whether an account is locked; none is, where there is none.
@@ -147,12 +141,7 @@ impl Accounts {
     #[cold]
     fn adjust_widely(&mut self, slot: Slot, amount: Amount, takes: bool) {
         let entry = self.entry(slot);
-        let mut available = self.available(slot, entry);
-        if takes {
-            available -= amount;
-        } else {
-            available += amount;
-        }
+        let available = adjusted(self.available(slot, entry), amount, takes);
         self.set_available(slot, available, entry.is_locked());
     }
 
@@ -189,6 +178,16 @@ impl Accounts {
         self.adjust_held(slot, amount, true);
         debug_assert!(self.held(slot) >= Balance::ZERO);
     }
+}
+
+/// Gives a balance with an amount added, or taken from it.
+fn adjusted(mut balance: Balance, amount: Amount, takes: bool) -> Balance {
+    if takes {
+        balance -= amount;
+    } else {
+        balance += amount;
+    }
+    balance
 }
 
 #[cfg(test)]

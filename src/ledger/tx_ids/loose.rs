@@ -1,18 +1,12 @@
 //! Ids whose pages lie far apart and hold few of them: a hash table in which one line of cache
 //! answers for an id.
 //!
-//! A bucket is a line of seven ids and what is known of them. The ids of a page are looked for first in
-//! the same bucket, so that it shows when there are enough of them for a page of bits. An id that finds its bucket full
-//! goes to the next one, and the full bucket notes that. The hash is seeded: ids crafted to collide
-//! in one run do not in the next; and it is the better one of foldhash, since the faster one crowds
-//! ids that are multiples of a power of two, under some seeds, into a third of the buckets. Its upper
-//! bits are the place of the bucket, so that a table is read and written in order while it grows.
-
-use std::hash::BuildHasher;
-
-use foldhash::quality::RandomState;
+//! A bucket is a line of seven ids and what is known of them. The ids of a page are looked for first
+//! in the same bucket, so that it shows when there are enough of them for a page of bits. An id that
+//! finds its bucket full goes to the next one, and the full bucket notes that.
 
 use super::entry::Entry;
+use super::homes::Homes;
 use super::page::PAGE_IDS;
 use crate::huge_pages;
 use crate::prefetch::prefetch_at;
@@ -24,9 +18,8 @@ pub(super) struct LooseIds {
     buckets: Vec<Bucket>,
     /// The slots in use.
     count: usize,
-    /// How many bits of a hash are no part of a place.
-    shift: u32,
-    hasher: RandomState,
+    /// The buckets that pages are looked for first.
+    homes: Homes,
 }
 
 /// What is known of an id.
@@ -95,7 +88,7 @@ impl Bucket {
         self.state >> slot & Self::MARKS
     }
 
-    /// Tells whether something that is looked for here first stands behind it.
+    /// Tells whether something that has found it full stands behind it.
     #[inline]
     fn is_passed(&self) -> bool {
         self.state >= Self::PASSED
@@ -164,7 +157,7 @@ impl LooseIds {
     /// Fetches what the other methods will read for the ids of a page.
     #[inline]
     pub(super) fn prefetch(&self, number: u64) {
-        prefetch_at(&self.buckets, self.home(number));
+        prefetch_at(&self.buckets, self.homes.of(number));
     }
 
     /// Gives what is known of an id; never that it is crowded.
@@ -182,7 +175,7 @@ impl LooseIds {
         if self.count >= Self::MANY * self.buckets.len() {
             self.resize(self.buckets.len() * 2);
         }
-        let home = self.home(tx / PAGE_IDS);
+        let home = self.homes.of(tx / PAGE_IDS);
         let bucket = &mut self.buckets[home];
         let is_new = bucket.of_page(tx) == 0 && !bucket.is_passed();
         if is_new && !bucket.is_full() {
@@ -216,7 +209,7 @@ impl LooseIds {
         let first = number * PAGE_IDS;
         let mut left = self.count_page(number);
         self.count -= left;
-        let mut at = self.home(number);
+        let mut at = self.homes.of(number);
         while left > 0 {
             let bucket = &mut self.buckets[at];
             let mut of_page = bucket.of_page(first);
@@ -241,7 +234,7 @@ impl LooseIds {
 
     /// Counts the loose ids of a page.
     fn count_page(&self, number: u64) -> usize {
-        let (mut count, mut at) = (0, self.home(number));
+        let (mut count, mut at) = (0, self.homes.of(number));
         for _ in 0..self.buckets.len() {
             let bucket = &self.buckets[at];
             count += bucket.of_page(number * PAGE_IDS).count_ones();
@@ -274,13 +267,6 @@ impl LooseIds {
         self.resize(self.count.div_ceil(Self::MANY).next_power_of_two());
     }
 
-    /// The bucket that the ids of a page are looked for first.
-    #[inline]
-    fn home(&self, number: u64) -> usize {
-        let hash = self.hasher.hash_one(number);
-        usize::try_from(hash >> self.shift).expect("a place in memory")
-    }
-
     /// The bucket after one; the first after the last.
     #[inline]
     fn after(&self, bucket: usize) -> usize {
@@ -288,7 +274,7 @@ impl LooseIds {
     }
 
     fn find(&self, tx: u64) -> Place {
-        let (mut others, mut at) = (0, self.home(tx / PAGE_IDS));
+        let (mut others, mut at) = (0, self.homes.of(tx / PAGE_IDS));
         for _ in 0..self.buckets.len() {
             let bucket = &self.buckets[at];
             let of_page = bucket.of_page(tx);
@@ -311,7 +297,7 @@ impl LooseIds {
 
     /// Puts what is nowhere yet into the first bucket that has room.
     fn insert(&mut self, tx: u64, marks: u64) {
-        let mut at = self.home(tx / PAGE_IDS);
+        let mut at = self.homes.of(tx / PAGE_IDS);
         while self.buckets[at].is_full() {
             self.buckets[at].state += Bucket::PASSED;
             at = self.after(at);
@@ -328,7 +314,7 @@ impl LooseIds {
         huge_pages::wish_for(&mut buckets);
         buckets.resize(size, Bucket::default());
         let before = std::mem::replace(&mut self.buckets, buckets);
-        self.shift = u64::BITS - size.ilog2();
+        self.homes.resize(size);
         self.count = 0;
         let lost = if planted!(FarEntryLost) { usize::MAX } else { 0 };
         for (id, marks) in before.into_iter().skip(lost).flat_map(Bucket::used) {
@@ -454,7 +440,7 @@ mod tests {
     /// Pages that are looked for first in the last buckets of a table of the fewest.
     fn pages_of_the_end(loose: &LooseIds, count: usize) -> Vec<u64> {
         let last = loose.buckets.len() - 2;
-        (1..).filter(|&number| loose.home(number) >= last).take(count).collect()
+        (1..).filter(|&number| loose.homes.of(number) >= last).take(count).collect()
     }
 
     #[test]

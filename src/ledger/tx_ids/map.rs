@@ -1,13 +1,9 @@
 //! A hash map from ids, or the numbers of pages, to indices: one that can be fetched ahead.
 //!
 //! Open addressing with linear probing: the place of an entry is known without a read, and one or
-//! two lines of cache hold what a look-up reads. The hash is that of
-//! [`LooseIds`](super::loose::LooseIds).
+//! two lines of cache hold what a look-up reads.
 
-use std::hash::BuildHasher;
-
-use foldhash::quality::RandomState;
-
+use super::homes::Homes;
 use crate::prefetch::prefetch_at;
 
 /// Indices by keys; nothing is taken out.
@@ -17,9 +13,8 @@ pub(super) struct IndexMap {
     slots: Vec<Slot>,
     /// The slots that are not empty.
     count: usize,
-    /// How many bits of a hash are no part of a place.
-    shift: u32,
-    hasher: RandomState,
+    /// The slots that keys are looked for first.
+    homes: Homes,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +43,7 @@ impl IndexMap {
     /// Fetches what [`IndexMap::get`] will read.
     #[inline]
     pub(super) fn prefetch(&self, key: u64) {
-        prefetch_at(&self.slots, self.home(key));
+        prefetch_at(&self.slots, self.homes.of(key));
     }
 
     #[inline]
@@ -75,18 +70,11 @@ impl IndexMap {
         slot.index
     }
 
-    /// The slot that a key is looked for first.
-    #[inline]
-    fn home(&self, key: u64) -> usize {
-        let hash = self.hasher.hash_one(key);
-        usize::try_from(hash >> self.shift).expect("a place in memory")
-    }
-
     /// Finds the slot of a key, or the empty one that it would take.
     #[inline]
     fn find(&self, key: u64) -> usize {
         let last = self.slots.len() - 1;
-        let mut place = self.home(key);
+        let mut place = self.homes.of(key);
         loop {
             let slot = &self.slots[place];
             if slot.key == key || slot.is_empty() {
@@ -100,7 +88,7 @@ impl IndexMap {
     fn double(&mut self) {
         let size = (2 * self.slots.len()).max(Self::FEWEST);
         let before = std::mem::replace(&mut self.slots, vec![Slot::EMPTY; size]);
-        self.shift = u64::BITS - size.ilog2();
+        self.homes.resize(size);
         for slot in before.into_iter().filter(|slot| !slot.is_empty()) {
             let place = self.find(slot.key);
             self.slots[place] = slot;

@@ -10,6 +10,7 @@
 
 mod directory;
 mod entry;
+mod homes;
 mod loose;
 mod map;
 mod page;
