@@ -482,8 +482,8 @@ mod tests {
 
     #[test]
     fn many_shards_share_the_clients_that_are_always_in_a_table() {
-        let client = (1 << 22) / 8;
-        for (shards, in_table) in [(4, true), (8, false)] {
+        let client = (1 << 22) / 64;
+        for (shards, in_table) in [(32, true), (64, false)] {
             let mut shard = Shard::one_of(shards, Rules::default());
             let refusal =
                 shard.apply(&Posting::by_id(&withdrawal(client, 1, "5"), Marks::REMEMBER));

@@ -1,7 +1,7 @@
 //! The accounts of a shard: by client, and laid out so that what most rows need lies close together.
 //!
 //! Clients are found in a table as long as it is small or well filled, and else in a seeded hash
-//! map: dense ids are never hashed, and no choice of ids makes the table large. Deposits and
+//! map: dense ids are hardly ever hashed, and no choice of ids makes the table large. Deposits and
 //! withdrawals touch one word of an account; what is held stands in a column of its own, which a table
 //! has once one of its accounts has been disputed (bench `pipeline`).
 
@@ -23,9 +23,13 @@ use table::Table;
 use crate::account::Account;
 use crate::amount::Balance;
 
-/// Clients below this are always found in a table; with several shards, clients below its share of
-/// this, so that the tables of all shards together take at most 32 MiB for them, and as much again for
+/// Clients below this are always found in a table: it takes 1 MiB for them, and as much again for
 /// what is held.
+const FIRST_CLIENTS: u64 = 1 << 17;
+
+/// Clients below this are found in a table once they are [`ACCOUNTS_PER_REVIEW`]; with several shards,
+/// clients below its share of this, so that the tables of all shards together take at most 32 MiB for
+/// them, and as much again for what is held. Fewer are not worth so much memory.
 const SMALL_CLIENTS: u64 = 1 << 22;
 
 /// Beyond the small clients, a table has at most this many entries for an account: 64 bytes, and as much
@@ -95,6 +99,8 @@ impl Moved {
 #[derive(Debug)]
 pub(super) struct Accounts {
     /// Clients below this are never in the map.
+    first_clients: u64,
+    /// Clients below this are in the map as long as they are few.
     small_clients: u64,
     /// The clients below its length, which is zero or a power of two. Not all are open.
     near: Table,
@@ -139,8 +145,10 @@ impl Accounts {
     /// Makes the accounts, none as yet, of one of `shards` shards.
     pub(super) fn of_share(shards: usize) -> Self {
         let shards = u64::try_from(shards.next_power_of_two()).expect("64 bits");
+        let small_clients = SMALL_CLIENTS / shards;
         Self {
-            small_clients: SMALL_CLIENTS / shards,
+            first_clients: FIRST_CLIENTS.min(small_clients),
+            small_clients,
             near: Table::default(),
             near_open: 0,
             far: Table::default(),
@@ -214,7 +222,7 @@ impl Accounts {
     /// With 2³¹ accounts or more that are not in the table.
     #[inline(never)]
     pub(super) fn add(&mut self, client: u64) -> Slot {
-        if client < self.small_clients {
+        if client < self.first_clients {
             self.extend_near((client + 1).next_power_of_two());
             return self.find(client);
         }
@@ -244,15 +252,18 @@ impl Accounts {
         moved
     }
 
-    /// The largest power of two such that a table of the clients below it is filled well enough,
-    /// and its upper half is not empty.
+    /// The largest power of two such that a table of the clients below it is small or filled well
+    /// enough, and its upper half is not empty.
     fn dense_clients(&self) -> u64 {
-        let mut dense = 0;
-        let mut below = u64::try_from(self.near_open).expect("64 bits");
+        let near = u64::try_from(self.near_open).expect("64 bits");
+        let enough = u64::try_from(ACCOUNTS_PER_REVIEW).expect("64 bits");
+        let (mut dense, mut far) = (0, 0);
         // Owners have 31 bits for a place.
         for (width, &clients) in (0_u32..).zip(&self.widths[..31]) {
-            below += u64::from(clients);
-            if clients > 0 && 1 << width <= below * MOST_ENTRIES_PER_ACCOUNT {
+            far += u64::from(clients);
+            let is_small = 1 << width <= self.small_clients && far >= enough;
+            let is_filled = 1 << width <= (near + far) * MOST_ENTRIES_PER_ACCOUNT;
+            if clients > 0 && (is_small || is_filled) {
                 dense = 1 << width;
             }
         }
@@ -267,7 +278,7 @@ impl Accounts {
         if length <= before {
             return;
         }
-        self.near = self.near.extended(length);
+        self.near.extend(length);
         if planted!(TableLosesLast) && before > 0 {
             self.near.set(before - 1, Entry::default());
         }
@@ -414,7 +425,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "a table of four million clients")]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
         for shards in [1, 7, 1024] {
-            let edge = Accounts::of_share(shards).small_clients;
+            let edge = Accounts::of_share(shards).first_clients;
             check_edge(Accounts::of_share(shards), edge);
         }
     }
@@ -432,11 +443,29 @@ mod tests {
     }
 
     #[test]
-    fn a_small_client_is_never_in_the_map() {
-        for client in [0, 1, 2, 3, 4, 1 << 20, SMALL_CLIENTS - 1] {
+    fn one_of_the_first_clients_is_never_in_the_map() {
+        for client in [0, 1, 2, 3, 4, 1 << 16, FIRST_CLIENTS - 1] {
             let mut accounts = Accounts::default();
             open(&mut accounts, client);
             assert_eq!(accounts.take_far(), [], "{client}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "more than 8,000 accounts, and a table of four million clients")]
+    fn a_large_table_is_not_made_for_few_small_clients() {
+        let enough = u64::try_from(ACCOUNTS_PER_REVIEW).unwrap();
+        for (step, few, many) in [(900, 0, SMALL_CLIENTS), (2_000, 0, 0)] {
+            // Those of the second step are fewer below the limit, and too few for a larger table.
+            let mut accounts = Accounts::default();
+            let clients = || (0..enough).map(|it| FIRST_CLIENTS + it * step);
+            for client in clients() {
+                open(&mut accounts, client);
+            }
+            assert_eq!(accounts.near_clients(), few, "{step}");
+            accounts.review();
+            assert_eq!(accounts.near_clients(), many, "{step}");
+            assert!(sorted(accounts).into_iter().eq(clients()), "{step}");
         }
     }
 

@@ -7,28 +7,31 @@ use crate::prefetch::prefetch_at;
 /// Accounts by their places. What most rows need is one column, which is as small as it can be.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// Entries, as bits: a vector of zeros costs nothing until it is touched.
+    /// Entries, as bits; room beyond the places in a large table.
     entries: Vec<u64>,
     /// What is held, in units, or [`Table::WIDE`]; as long as the entries, or shorter.
     held: Vec<i64>,
+    /// How many places there are.
+    length: usize,
 }
 
 impl Table {
-    /// Makes a longer table that starts with the places of this one; the others are empty.
-    pub(super) fn extended(&self, length: usize) -> Self {
-        let mut longer = Self { entries: vec![0; length], held: Vec::new() };
-        huge_pages::wish_for(&mut longer.entries);
-        copy_used(&self.entries, &mut longer.entries);
-        if !self.held.is_empty() {
-            longer.extend_held();
-            copy_used(&self.held, &mut longer.held);
+    /// Makes the table longer; the new places are empty.
+    pub(super) fn extend(&mut self, length: usize) {
+        if length > self.entries.len() {
+            // The next doubling of a large table finds its place free then.
+            let room = if length > MOST_WRITTEN { length * 2 } else { length };
+            extend_column(&mut self.entries, room);
+            if !self.held.is_empty() {
+                extend_column(&mut self.held, room);
+            }
         }
-        longer
+        self.length = length;
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.length
     }
 
     #[inline]
@@ -44,6 +47,7 @@ impl Table {
     /// Adds a place at the end.
     pub(super) fn push(&mut self, entry: Entry) {
         self.entries.push(entry.bits());
+        self.length = self.entries.len();
     }
 
     /// What is held where it is more than 64 bits can tell.
@@ -68,8 +72,7 @@ impl Table {
     #[cold]
     fn extend_held(&mut self) {
         if self.held.is_empty() {
-            self.held = vec![0; self.entries.len()];
-            huge_pages::wish_for(&mut self.held);
+            extend_column(&mut self.held, self.entries.len());
         } else {
             self.held.resize(self.entries.len(), 0);
         }
@@ -78,12 +81,12 @@ impl Table {
     /// All entries, as bits.
     #[inline]
     pub(super) fn bits_mut(&mut self) -> &mut [u64] {
-        &mut self.entries
+        &mut self.entries[..self.length]
     }
 
     /// Gives the entries of some places as bits, as far as there are such places.
     pub(super) fn bits(&self, first: usize, last: usize) -> &[u64] {
-        let end = self.len().min(last.saturating_add(1));
+        let end = self.length.min(last.saturating_add(1));
         self.entries.get(first..end).unwrap_or_default()
     }
 
@@ -98,6 +101,21 @@ impl Table {
     pub(super) fn prefetch_held(&self, at: usize) {
         prefetch_at(&self.held, at);
     }
+}
+
+/// The places of a column that is written when it is made, 1 MiB of them. Memory that is read first
+/// is mapped twice, and every core that maps it has to hear of that.
+const MOST_WRITTEN: usize = 1 << 17;
+
+/// Makes a column longer, with zeros. A large one takes no memory where nobody has touched it.
+fn extend_column<T: Copy + Default + PartialEq>(column: &mut Vec<T>, length: usize) {
+    if length <= MOST_WRITTEN {
+        return column.resize(length, T::default());
+    }
+    let mut longer = vec![T::default(); length];
+    huge_pages::wish_for(&mut longer);
+    copy_used(column, &mut longer);
+    *column = longer;
 }
 
 /// Copies what is not zero to the start of zeros, page by page: what nobody has touched stays so, and
@@ -127,11 +145,16 @@ mod tests {
             });
         }
         *table.held_mut(1_400) = 7;
-        let longer = table.extended(1 << 12);
-        assert_eq!((longer.len(), longer.held(1_400), longer.held(3)), (1 << 12, 7, 0));
-        for at in 0..1_500 {
-            assert_eq!(longer.entry(at), table.entry(at), "{at}");
+        let before = table.bits(0, usize::MAX).to_vec();
+        // By writing zeros, by a copy, within the room of that copy.
+        for length in [1 << 12, 1 << 19, 1 << 20, 1 << 22] {
+            table.extend(length);
+            assert_eq!((table.len(), table.held(1_400), table.held(3)), (length, 7, 0));
+            assert_eq!(table.bits(0, 1_499), before);
+            assert_eq!(table.bits(1_500, usize::MAX).len(), length - 1_500);
+            assert_eq!(table.bits_mut().len(), length);
+            assert!(table.bits(1_500, usize::MAX).iter().all(|&bits| bits == 0));
+            *table.held_mut(length - 1) = 0;
         }
-        assert!(longer.bits(1_500, usize::MAX).iter().all(|&bits| bits == 0));
     }
 }
