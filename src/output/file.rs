@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,12 @@ use super::target::{Place, Target};
 /// Writes are gathered up to this size.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// As much is handed to the operating system before the disk is to begin with it.
-const BEGIN_BYTES: u64 = 4 << 20;
+/// Writes of so many bytes are handed on as they are.
+const LONG_BYTES: usize = 64 * 1024;
+
+/// As much is handed to the operating system before the disk is to begin with it: a quarter of what
+/// it has, within these limits.
+const BEGIN_BYTES: RangeInclusive<u64> = 1 << 20..=4 << 20;
 
 /// As much of the target's name as a temporary carries: some file systems end names at 143 bytes.
 const MAX_NAME_BYTES: usize = 100;
@@ -165,7 +170,8 @@ impl OutputFile {
     /// waits, finds little left to do.
     fn begin_sync(&mut self) {
         let length = self.written_bytes - self.begun_bytes;
-        if length >= BEGIN_BYTES && !self.is_stream() {
+        let enough = (self.written_bytes / 4).clamp(*BEGIN_BYTES.start(), *BEGIN_BYTES.end());
+        if length >= enough && !self.is_stream() {
             disk::begin_writing_out(&self.file, self.begun_bytes, length);
             self.begun_bytes = self.written_bytes;
         }
@@ -218,13 +224,14 @@ impl OutputFile {
 
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
+        let is_long = bytes.len() >= LONG_BYTES;
+        if is_long && !self.buffer.is_empty() || self.buffer.len() + bytes.len() > BUFFER_BYTES {
             self.drain()?;
         }
-        if bytes.len() < BUFFER_BYTES {
-            self.buffer.extend_from_slice(bytes);
-        } else {
+        if is_long {
             self.hand_over(bytes)?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
         }
         Ok(bytes.len())
     }
