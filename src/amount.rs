@@ -20,6 +20,10 @@ pub const UNITS_PER_WHOLE: u64 = 10_000;
 /// Digits before the point of the largest amount.
 const MAX_WHOLE_DIGITS: usize = 15;
 
+/// What so many decimals are to be multiplied by to be units.
+const SCALES: [u64; DECIMALS + 1] = [10_000, 1_000, 100, 10, 1];
+
+const _: () = assert!(SCALES[0] == UNITS_PER_WHOLE);
 const _: () = assert!(UNITS_PER_WHOLE == 10_u64.pow(4) && DECIMALS == 4);
 const _: () = assert!(Amount::MAX.units() == 9_223_372_036_854_775_807);
 const _: () = assert!(size_of::<Option<Amount>>() == 8);
@@ -81,37 +85,45 @@ impl Amount {
             Some(at) => (&unsigned[..at], &unsigned[at + 1..]),
             None => (unsigned, &[][..]),
         };
-        let digits = whole.len() + decimals.len();
-        if digits == 0 || !whole.iter().chain(decimals).all(u8::is_ascii_digit) {
+        let (are_whole, are_decimals) = (are_digits(whole), are_digits(decimals));
+        if whole.len() + decimals.len() == 0 || !are_whole || !are_decimals {
             return Err(AmountError::Malformed);
         }
         if negative && !(planted!(NegativeZero) && unsigned == b"0") {
             return Err(AmountError::Negative);
         }
-        if whole.iter().chain(decimals).all(|&digit| digit == b'0') {
-            return Err(AmountError::Zero);
-        }
         let (kept, excess) = decimals.split_at(decimals.len().min(DECIMALS));
         if excess.iter().any(|&digit| digit != b'0' || planted!(ExcessZerosRefused)) {
             return Err(AmountError::TooPrecise);
         }
-        let zeros = whole.iter().take_while(|&&digit| digit == b'0').count();
-        let whole = &whole[zeros..];
+        let mut whole = whole;
+        while let [b'0', rest @ ..] = whole {
+            whole = rest;
+        }
         if whole.len() > MAX_WHOLE_DIGITS {
             return Err(AmountError::TooLarge);
         }
         // At most 15 + 4 digits: below 10¹⁹, so the sum fits 64 bits before it is compared.
-        let padding = std::iter::repeat_n(&b'0', DECIMALS - kept.len());
-        let units = whole
-            .iter()
-            .chain(kept)
-            .chain(padding)
-            .fold(0, |units: u64, digit| units * 10 + u64::from(digit - b'0'));
+        let units = value(value(0, whole), kept) * SCALES[kept.len()];
+        if units == 0 {
+            return Err(AmountError::Zero);
+        }
         if planted!(LargestPlusOne) && units == Self::MAX.units() + 1 {
             return Ok(Self::MAX);
         }
         Self::from_units(units).ok_or(AmountError::TooLarge)
     }
+}
+
+#[inline]
+fn are_digits(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_digit)
+}
+
+/// Appends digits to a number.
+#[inline]
+fn value(number: u64, digits: &[u8]) -> u64 {
+    digits.iter().fold(number, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
 /// Why a text is no amount.

@@ -5,8 +5,7 @@ use std::hash::Hasher;
 use super::parsed::InBlock;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
-use crate::parser::{PlainRow, PlainRows};
-use crate::transaction::Transaction;
+use crate::parser::{Legible, PlainRow, PlainRows};
 
 /// What a row is on its way to its shard: as the parser left it, so that whole blocks of rows travel
 /// as they are. Its note holds the marks, its id the key of the posting.
@@ -23,9 +22,9 @@ impl PlainRow {
     }
 
     /// What the row means, unless its id has made room for a place.
-    pub(super) fn unplaced(&self) -> Option<Transaction> {
+    pub(super) fn unplaced(&self) -> Option<Legible> {
         let is_placed = Marks::of_bits(self.note).has(Marks::PLACED);
-        (!is_placed).then(|| self.transaction())
+        (!is_placed).then(|| self.transaction().into())
     }
 }
 
@@ -44,8 +43,8 @@ pub(super) struct Batch {
 pub(super) struct Refused {
     pub(super) place: InBlock,
     pub(super) reason: Reason,
-    /// What it means, if it is a transaction and that is at hand: nobody needs to read it again.
-    pub(super) transaction: Option<Transaction>,
+    /// What can be read of it, where that is at hand: nobody needs to read it again.
+    pub(super) legible: Option<Legible>,
 }
 
 /// Chooses the shard of a client.

@@ -8,16 +8,16 @@ use super::config::Config;
 use super::count;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
-use super::parsed::{InBlock, Origin, Parsed, RowSums, SourceBlocks};
+use super::parsed::{InBlock, Malformed, Origin, Parsed, RowSums, SourceBlocks};
 use super::survey::{AHEAD, Group, MASK_BITS, Reference, Survey, ones};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Decisions, Marks, Registry, Totals};
 use crate::outcome::{Reason, Rejection};
-use crate::parser::{PlainRow, PlainRows};
+use crate::parser::{Legible, PlainRow, PlainRows};
 use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
 use crate::summary::{ByKind, ControlTotals, Counts};
-use crate::transaction::{Kind, Transaction};
+use crate::transaction::Kind;
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -219,8 +219,8 @@ impl<'c, 's> Intake<'c, 's> {
         self.tally.sums.add(&parsed.sums);
         self.tally.blank_lines += parsed.blank_lines;
         self.tally.amounts_ignored += parsed.amounts_ignored;
-        for &(place, kind) in &parsed.malformed {
-            self.refuse(place, Reason::Malformed(kind), None);
+        for &Malformed { place, malformation, legible } in &parsed.malformed {
+            self.refuse(place, Reason::Malformed(malformation), legible);
         }
         self.enter(&mut parsed.rows, lanes)
     }
@@ -369,7 +369,7 @@ impl<'c, 's> Intake<'c, 's> {
     fn refuse_duplicate(&mut self, row: &PlainRow) {
         let reason = Reason::Rejected(Rejection::DuplicateTx);
         self.tally.rejected.add(row.kind, row.amount);
-        self.refuse(row.place(), reason, Some(row.transaction()));
+        self.refuse(row.place(), reason, row.transaction().into());
     }
 
     /// Puts rows into the batches of their workers, which have room for them.
@@ -397,10 +397,10 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(())
     }
 
-    fn refuse(&mut self, place: InBlock, reason: Reason, transaction: Option<Transaction>) {
+    fn refuse(&mut self, place: InBlock, reason: Reason, legible: Legible) {
         self.tally.refused.add(reason);
         if self.reporting {
-            self.refused.push(Refused { place, reason, transaction });
+            self.refused.push(Refused { place, reason, legible: Some(legible) });
         }
     }
 

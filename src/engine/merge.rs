@@ -13,9 +13,8 @@ use super::count;
 use super::error::RunError;
 use super::parsed::InBlock;
 use crate::input::{RowBlock, Source};
-use crate::outcome::Reason;
 use crate::output::rejects::RejectedRow;
-use crate::parser::{Legible, LineReader, read_legible};
+use crate::parser::{Legible, LineReader};
 use crate::pipeline::{Outbox, Stopped};
 use crate::prefetch::prefetch_at;
 
@@ -157,7 +156,7 @@ fn write_block(
             prefetch_at(bytes, offset_of(ahead));
             prefetch_at(bytes, offset_of(ahead) + 64);
         }
-        let (&Refused { place, reason, transaction }, offset) = (row, offset_of(row));
+        let (&Refused { place, reason, legible }, offset) = (row, offset_of(row));
         lines_before = match place.line {
             InBlock::MANY_LINES => {
                 lines_before + count(memchr_iter(b'\n', &bytes[at..offset]).count())
@@ -168,12 +167,9 @@ fn write_block(
         let is_late = planted!(LineAfterCrlf) && bytes[..offset].ends_with(b"\r\n");
         let line = block_line + lines_before + u64::from(is_late);
         let (raw, _) = lines.cut(&bytes[offset..]);
-        // What the rules refuse is a transaction, and reading one is quick.
-        let transaction = match reason {
-            Reason::Rejected(_) => transaction.or_else(|| lines.read(&bytes[offset..]).0),
-            Reason::Malformed(_) => None,
-        };
-        let legible = transaction.map_or_else(|| read_legible(raw, &source.layout), Legible::from);
+        // What is not at hand is a transaction, and reading one is quick.
+        let read = || lines.read(&bytes[offset..]).0.map(Legible::from).unwrap_or_default();
+        let legible = legible.unwrap_or_else(read);
         sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
     }
     Ok(reported)

@@ -8,7 +8,9 @@ use super::count;
 use crate::input::{Blocks, InputError, RowBlock, Source};
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
-use crate::parser::{Block, PlainRow, PlainRows, Row, Rows, first_line, is_blank};
+use crate::parser::{
+    Block, Legible, PlainRow, PlainRows, Row, RowError, Rows, first_line, is_blank,
+};
 use crate::pipeline::Supply;
 use crate::transaction::{Kind, Transaction};
 
@@ -23,7 +25,7 @@ pub(super) struct Parsed<'s> {
     /// The transactions in order, their marks noted as far as they depend on nothing else.
     pub(super) rows: PlainRows,
     /// The rows that are none.
-    pub(super) malformed: Vec<(InBlock, Malformation)>,
+    pub(super) malformed: Vec<Malformed>,
     /// How many lines there are, the blank ones among them.
     pub(super) lines: u64,
     pub(super) blank_lines: u64,
@@ -34,6 +36,15 @@ pub(super) struct Parsed<'s> {
     pub(super) left_out: u64,
     /// What is computed of the rows where control totals are wanted.
     pub(super) sums: RowSums,
+}
+
+/// A row that is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Malformed {
+    pub(super) place: InBlock,
+    pub(super) malformation: Malformation,
+    /// What can be read of it.
+    pub(super) legible: Legible,
 }
 
 /// Where a row stands in its block.
@@ -62,6 +73,20 @@ impl InBlock {
 #[inline]
 fn lines_before(line: u64) -> u16 {
     u16::try_from(line - 1).unwrap_or(InBlock::MANY_LINES)
+}
+
+/// Tells rows that follow one another how many lines are before them; that of the first is counted
+/// from 1.
+fn number_lines(rows: &mut [PlainRow], first_line: u64) {
+    let before = lines_before(first_line);
+    let few = usize::from(InBlock::MANY_LINES - before).min(rows.len());
+    let (few, many) = rows.split_at_mut(few);
+    for (row, before) in few.iter_mut().zip(before..InBlock::MANY_LINES) {
+        row.line = before;
+    }
+    for row in many {
+        row.line = InBlock::MANY_LINES;
+    }
 }
 
 /// Sums over well-formed rows, whatever becomes of them.
@@ -124,10 +149,7 @@ impl Parsed<'_> {
             let (count, line) = (self.rows.len(), rows.next_line());
             let odd = rows.read_into(&mut self.rows);
             if counts_lines {
-                // Plain rows follow one another.
-                for (row, line) in self.rows[count..].iter_mut().zip(line..) {
-                    row.line = lines_before(line);
-                }
+                number_lines(&mut self.rows[count..], line);
             }
             let Some(odd) = odd else { break };
             match odd {
@@ -137,9 +159,9 @@ impl Parsed<'_> {
                     self.amounts_ignored += u64::from(row.amount_ignored && !is_left_out);
                     self.rows.push(plain_row(row, refused_row, offset_bytes));
                 }
-                Err(error) => {
-                    let place = InBlock::new(error.offset_bytes, offset_bytes, error.line);
-                    self.malformed.push((place, error.kind));
+                Err((RowError { kind: malformation, line, offset_bytes: start }, legible)) => {
+                    let place = InBlock::new(start, offset_bytes, line);
+                    self.malformed.push(Malformed { place, malformation, legible });
                 }
             }
         }

@@ -64,8 +64,8 @@ impl ShardWorker<'_> {
         self.counts.add(if is_miscounted { unknown } else { reason });
         self.rejected.add(row.kind, row.amount);
         if self.reporting {
-            let (place, transaction) = (row.place(), row.unplaced());
-            self.refused.push(Refused { place, reason, transaction });
+            let (place, legible) = (row.place(), row.unplaced());
+            self.refused.push(Refused { place, reason, legible });
         }
     }
 }

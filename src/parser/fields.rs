@@ -3,7 +3,7 @@
 //! Deliberately less than RFC 4180: no legal field holds a quote or a newline, so a quoted field
 //! ends at the next quote and a doubled quote is a fault.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 /// The line's quotes are not closed, doubled, or in the middle of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl<'a> Iterator for Fields<'a> {
 type Cut<'a> = Result<(&'a [u8], Option<&'a [u8]>), BrokenQuotes>;
 
 fn cut_plain(line: &[u8]) -> Cut<'_> {
-    match memchr2(b',', b'"', line) {
+    match line.iter().position(|byte| matches!(byte, b',' | b'"')) {
         None => Ok((line, None)),
         Some(at) if line[at] == b',' => Ok((&line[..at], Some(&line[at + 1..]))),
         Some(_) => Err(BrokenQuotes),
@@ -65,15 +65,25 @@ pub(super) const fn is_blank_byte(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-fn trim_start(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().take_while(|&&byte| is_blank_byte(byte)).count();
-    &text[blanks..]
+#[inline]
+fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_blank_byte(*first)
+    {
+        text = rest;
+    }
+    text
 }
 
+#[inline]
 fn trim(text: &[u8]) -> &[u8] {
-    let text = trim_start(text);
-    let blanks = text.iter().rev().take_while(|&&byte| is_blank_byte(byte)).count();
-    &text[..text.len() - blanks]
+    let mut text = trim_start(text);
+    while let [rest @ .., last] = text
+        && is_blank_byte(*last)
+    {
+        text = rest;
+    }
+    text
 }
 
 #[cfg(test)]

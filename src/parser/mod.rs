@@ -163,10 +163,14 @@ impl<'b, 'l> Rows<'b, 'l> {
         Some(line)
     }
 
-    /// Adds all plain rows up to the next odd one to `rows`, and gives that; `None` at the end.
+    /// Adds all plain rows up to the next odd one to `rows`, and gives that, with what is legible of
+    /// it if it is malformed; `None` at the end.
     ///
     /// Not to be mixed with the iterator, which may have read more rows than it has given out.
-    pub(crate) fn read_into(&mut self, rows: &mut PlainRows) -> Option<Result<Row, RowError>> {
+    pub(crate) fn read_into(
+        &mut self,
+        rows: &mut PlainRows,
+    ) -> Option<Result<Row, (RowError, Legible)>> {
         debug_assert_eq!(self.given, self.run.len());
         loop {
             let run = self.read_run(rows);
@@ -204,7 +208,7 @@ impl<'b, 'l> Rows<'b, 'l> {
     }
 
     /// Reads the next row on the strict path.
-    fn next_odd(&mut self) -> Option<Result<Row, RowError>> {
+    fn next_odd(&mut self) -> Option<Result<Row, (RowError, Legible)>> {
         loop {
             let (line, offset_bytes) = (self.line, self.offset_of(self.at));
             let text = self.take_line()?;
@@ -216,7 +220,7 @@ impl<'b, 'l> Rows<'b, 'l> {
                 Ok(Reading { transaction, amount_ignored }) => {
                     Ok(Row { transaction, line, offset_bytes, amount_ignored })
                 }
-                Err(kind) => Err(RowError { kind, line, offset_bytes }),
+                Err((kind, legible)) => Err((RowError { kind, line, offset_bytes }, legible)),
             });
         }
     }
@@ -234,7 +238,9 @@ impl Iterator for Rows<'_, '_> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.refill();
-        let Some(plain) = self.run.get(self.given) else { return self.next_odd() };
+        let Some(plain) = self.run.get(self.given) else {
+            return self.next_odd().map(|odd| odd.map_err(|(error, _)| error));
+        };
         let row = plain_row(plain, self.block.offset_bytes, self.line);
         self.given += 1;
         self.line += 1;
@@ -255,7 +261,7 @@ impl Iterator for Rows<'_, '_> {
             self.line += u64::try_from(count).expect("64 bits");
             if count == 0 {
                 match self.next_odd() {
-                    Some(odd) => folded = fold(folded, odd),
+                    Some(odd) => folded = fold(folded, odd.map_err(|(error, _)| error)),
                     None => return folded,
                 }
             }
@@ -319,12 +325,19 @@ impl<'l> LineReader<'l> {
 /// # Errors
 /// The first fault in the order of [`Malformation::ALL`].
 pub fn parse_row(line: &[u8], layout: &Layout) -> Result<Transaction, Malformation> {
-    strict::read(line, layout).map(|reading| reading.transaction)
+    match strict::read(line, layout) {
+        Ok(reading) => Ok(reading.transaction),
+        Err((malformation, _)) => Err(malformation),
+    }
 }
 
-/// Reads what can be read of a row that may be malformed.
+/// Reads what can be read of a row that may be malformed, without its line end. Nothing is legible in
+/// a row that is too long or whose quotes are broken.
 pub fn read_legible(line: &[u8], layout: &Layout) -> Legible {
-    strict::read_legible(line, layout)
+    match strict::read(line, layout) {
+        Ok(reading) => reading.transaction.into(),
+        Err((_, legible)) => legible,
+    }
 }
 
 /// Finds the places of three bytes in a text below 4 GiB, in order, and adds them to `found`.

@@ -19,31 +19,45 @@ struct Picked<'a> {
     surplus: bool,
 }
 
-/// Reads one row, without its line end.
+/// Reads one row, without its line end: each field for itself, since that is what is legible should
+/// another be at fault.
 ///
 /// # Errors
-/// The first fault in the order of [`Malformation::ALL`].
-pub(super) fn read(line: &[u8], layout: &Layout) -> Result<Reading, Malformation> {
-    let picked = pick(line, layout)?;
-    if picked.width <= layout.last_required() {
-        return Err(Malformation::TooFewFields);
-    }
-    if picked.surplus {
-        return Err(Malformation::TooManyFields);
-    }
-    let Some(kind) = picked.kind.and_then(Kind::from_name) else {
-        let repeated = layout.is_repeated_by(line) && !planted!(HeaderRowUnknown);
-        return Err(if repeated { Malformation::HeaderRow } else { Malformation::UnknownType });
-    };
+/// The first fault in the order of [`Malformation::ALL`], and what is legible nevertheless: nothing
+/// in a row that is too long or whose quotes are broken.
+pub(super) fn read(line: &[u8], layout: &Layout) -> Result<Reading, (Malformation, Legible)> {
+    let picked = pick(line, layout).map_err(|fault| (fault, Legible::default()))?;
     let limits = layout.limits();
-    let client = read_id(picked.client, limits.max_client).ok_or(Malformation::BadClient)?;
-    let tx = read_id(picked.tx, limits.max_tx).ok_or(Malformation::BadTx)?;
+    let kind = picked.kind.and_then(Kind::from_name);
+    let client = read_id(picked.client, limits.max_client);
+    let tx = read_id(picked.tx, limits.max_tx);
     let text = picked.amount.unwrap_or_default();
-    let amount = if kind.moves_money() { Some(Amount::parse(text)?) } else { None };
-    Ok(Reading {
-        transaction: Transaction { client, tx, amount, kind },
-        amount_ignored: amount.is_none() && !text.is_empty() && !planted!(AmountUncounted),
-    })
+    let has_amount = kind.is_none_or(Kind::moves_money);
+    let amount = has_amount.then(|| Amount::parse(text)).transpose();
+    let whole = || {
+        if picked.width <= layout.last_required() {
+            return Err(Malformation::TooFewFields);
+        }
+        if picked.surplus {
+            return Err(Malformation::TooManyFields);
+        }
+        let Some(kind) = kind else {
+            let repeated = layout.is_repeated_by(line) && !planted!(HeaderRowUnknown);
+            return Err(if repeated { Malformation::HeaderRow } else { Malformation::UnknownType });
+        };
+        let client = client.ok_or(Malformation::BadClient)?;
+        let tx = tx.ok_or(Malformation::BadTx)?;
+        Ok(Transaction { client, tx, amount: amount?, kind })
+    };
+    match whole() {
+        Ok(transaction) => Ok(Reading {
+            transaction,
+            amount_ignored: !has_amount && !text.is_empty() && !planted!(AmountUncounted),
+        }),
+        Err(fault) => {
+            Err((fault, Legible { kind, client, tx, amount: amount.unwrap_or_default() }))
+        }
+    }
 }
 
 fn pick<'a>(line: &'a [u8], layout: &Layout) -> Result<Picked<'a>, Malformation> {
@@ -105,22 +119,5 @@ impl From<Transaction> for Legible {
     /// All of a row that is a transaction is legible.
     fn from(Transaction { client, tx, amount, kind }: Transaction) -> Self {
         Self { kind: Some(kind), client: Some(client), tx: Some(tx), amount }
-    }
-}
-
-/// Reads each field of a row for itself. Nothing is legible in a row that is too long or whose
-/// quotes are broken.
-pub(super) fn read_legible(line: &[u8], layout: &Layout) -> Legible {
-    let Ok(picked) = pick(line, layout) else {
-        return Legible::default();
-    };
-    let limits = layout.limits();
-    let kind = picked.kind.and_then(Kind::from_name);
-    let has_amount = kind.is_none_or(Kind::moves_money);
-    Legible {
-        kind,
-        client: read_id(picked.client, limits.max_client),
-        tx: read_id(picked.tx, limits.max_tx),
-        amount: picked.amount.filter(|_| has_amount).and_then(|text| Amount::parse(text).ok()),
     }
 }
