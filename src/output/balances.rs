@@ -9,14 +9,15 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::panic::resume_unwind;
 use std::slice::Iter;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
 use crate::account::Account;
 use crate::amount::Balance;
 use crate::balances_file::COLUMNS;
-use crate::digits::{self, push_start};
 use crate::ledger::{Reading, SortedAccounts};
+
+use super::lines::{Lines, Text};
 
 /// Fewer accounts than these are written sooner than a thread starts.
 const FEW_ACCOUNTS: usize = 1 << 14;
@@ -55,11 +56,11 @@ pub fn write(
     out.write_all((COLUMNS.join(",") + "\n").as_bytes())?;
     if threads == 1 || accounts.len() < FEW_ACCOUNTS {
         let mut memory = Reading::default();
-        let mut text = Vec::new();
+        let mut text = Lines::default();
         for part in &parts {
             text.clear();
             append_rows(accounts, part, &mut memory, &mut text);
-            out.write_all(&text)?;
+            out.write_all(text.bytes())?;
         }
         return out.flush();
     }
@@ -67,16 +68,24 @@ pub fn write(
         let mut lanes = Vec::with_capacity(threads);
         let mut handles = Vec::with_capacity(threads);
         for first in 0..threads {
-            let (outbox, lane) = sync_channel(QUEUED_TEXTS);
+            let (outbox, texts) = sync_channel(QUEUED_TEXTS);
+            let (used, inbox) = channel();
             let share = parts.iter().skip(first).step_by(threads);
-            let body = move || send_texts(accounts, share, &outbox);
+            let body = move || send_texts(accounts, share, &outbox, &inbox);
             let builder = thread::Builder::new().name(format!("balances-{first}"));
             handles.push(builder.spawn_scoped(scope, body)?);
-            lanes.push(lane);
+            lanes.push((texts, used));
         }
         // The threads take the parts in turn. A lane that has ended early is that of a panic.
-        let texts = lanes.iter().cycle().map_while(|lane| lane.recv().ok());
-        let written = texts.take(parts.len()).try_for_each(|text| out.write_all(&text));
+        let lanes_in_turn = lanes.iter().cycle().take(parts.len());
+        let texts = lanes_in_turn.map_while(|(texts, used)| Some((texts.recv().ok()?, used)));
+        let written = texts.map(|(text, used)| {
+            out.write_all(text.bytes())?;
+            // A thread that has ended needs no memory.
+            let _ = used.send(text);
+            Ok(())
+        });
+        let written = written.collect::<io::Result<()>>();
         // From here on what the threads send fails, so that none waits for a writer that is gone.
         drop(lanes);
         for handle in handles {
@@ -87,18 +96,18 @@ pub fn write(
     out.flush()
 }
 
-/// Sends the text of each part of a share, until nobody takes it.
+/// Sends the text of each part of a share, until nobody takes it, in memory that comes back.
 fn send_texts(
     accounts: &SortedAccounts,
     share: StepBy<Skip<Iter<'_, RangeInclusive<u64>>>>,
-    outbox: &SyncSender<Vec<u8>>,
+    outbox: &SyncSender<Lines>,
+    inbox: &Receiver<Lines>,
 ) {
     let mut memory = Reading::default();
-    let mut text_bytes = 0;
     for part in share {
-        let mut text = Vec::with_capacity(text_bytes);
+        let mut text = inbox.try_recv().unwrap_or_default();
+        text.clear();
         append_rows(accounts, part, &mut memory, &mut text);
-        text_bytes = text.len() + text.len() / 8;
         if outbox.send(text).is_err() {
             return;
         }
@@ -110,32 +119,34 @@ fn append_rows(
     accounts: &SortedAccounts,
     part: &RangeInclusive<u64>,
     memory: &mut Reading,
-    text: &mut Vec<u8>,
+    text: &mut Lines,
 ) {
     accounts.visit(part, memory, |client, account| {
         if planted!(EmptyAccountDropped) && account == Account::default() {
             return;
         }
-        digits::push(text, client);
-        text.push(b',');
+        let mut line = text.line();
+        line.number(client);
+        line.push(b',');
         match account.available().short_text() {
             // Most accounts: the total is the same text once more.
             Some((available, length)) if account.held() == Balance::ZERO => {
-                push_start(text, &available, length);
-                text.extend_from_slice(b",0.0000,");
-                push_start(text, &available, length);
+                line.put(&available, length);
+                line.put(b",0.0000,", 8);
+                line.put(&available, length);
             }
             _ => {
-                account.available().write_to(text);
+                line.balance(account.available());
                 for balance in [account.held(), account.total()] {
-                    text.push(b',');
-                    balance.write_to(text);
+                    line.push(b',');
+                    line.balance(balance);
                 }
             }
         }
         let (locked, length) =
-            if account.is_locked() { (b",true\n\0", 6) } else { (b",false\n", 7) };
-        push_start(text, locked, length);
+            if account.is_locked() { (b",true\n\0\0", 6) } else { (b",false\n\0", 7) };
+        line.put(locked, length);
+        line.end();
     });
 }
 

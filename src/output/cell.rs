@@ -4,13 +4,15 @@
 //! spreadsheet would take for a formula (OWASP, "CSV Injection") gets a `'` in front. Quotes are
 //! doubled, as RFC 4180 says. What the bytes were is not known here.
 
+use super::lines::Text;
+
 /// What stands for the part of a text that was cut off.
 const ELLIPSIS: &[u8] = b"...";
 
 /// Appends `text` between quotes, at most `limit_bytes` long before its quotes are doubled: a
 /// longer one is cut between characters and ends in `...`.
 #[inline]
-pub(super) fn push_quoted(out: &mut Vec<u8>, text: &[u8], limit_bytes: usize) {
+pub(super) fn push_quoted(out: &mut impl Text, text: &[u8], limit_bytes: usize) {
     debug_assert!(limit_bytes > ELLIPSIS.len());
     out.push(b'"');
     // One byte is left for the mark of a formula.
@@ -35,7 +37,7 @@ pub(crate) fn push(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-fn push_escaped(out: &mut Vec<u8>, text: &[u8], limit_bytes: usize) {
+fn push_escaped(out: &mut impl Text, text: &[u8], limit_bytes: usize) {
     let mut length_bytes = 0;
     if is_formula(&text[..text.len().min(limit_bytes)]) {
         out.push(b'\'');
@@ -61,7 +63,7 @@ fn push_escaped(out: &mut Vec<u8>, text: &[u8], limit_bytes: usize) {
     }
 }
 
-fn push_byte(out: &mut Vec<u8>, byte: u8) {
+fn push_byte(out: &mut impl Text, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     match byte {
         b'"' => out.extend_from_slice(b"\"\""),

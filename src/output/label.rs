@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::digits::push_start;
+use super::lines::Line;
 use crate::outcome::{Malformation, Reason, Rejection};
 use crate::transaction::Kind;
 
@@ -42,9 +42,9 @@ impl Labels {
 
     /// Appends the columns outcome, reason and type with the commas around them.
     #[inline]
-    pub(super) fn push(&self, out: &mut Vec<u8>, reason: Reason, kind: Option<Kind>) {
+    pub(super) fn push(&self, line: &mut Line<'_>, reason: Reason, kind: Option<Kind>) {
         let Label { bytes, length } = &self.0[place(reason, kind)];
-        push_start(out, bytes, *length);
+        line.put(bytes, *length);
     }
 }
 
@@ -78,6 +78,7 @@ fn place(reason: Reason, kind: Option<Kind>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::Lines;
     use super::*;
 
     #[test]
@@ -86,11 +87,14 @@ mod tests {
         let malformed = Malformation::ALL.into_iter().map(Reason::Malformed);
         for reason in malformed.chain(Rejection::ALL.into_iter().map(Reason::Rejected)) {
             for kind in Kind::ALL.into_iter().map(Some).chain([None]) {
-                let mut out = b"7".to_vec();
-                labels.push(&mut out, reason, kind);
+                let mut lines = Lines::default();
+                let mut line = lines.line();
+                line.number(7);
+                labels.push(&mut line, reason, kind);
+                line.end();
                 let name = kind.map_or("", Kind::name);
                 let expected = format!("7,{},{},{name},", reason.outcome(), reason.name());
-                assert_eq!(String::from_utf8(out).unwrap(), expected);
+                assert_eq!(lines.bytes(), expected.as_bytes());
             }
         }
     }

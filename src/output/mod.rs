@@ -10,6 +10,7 @@ mod disk;
 mod error;
 mod file;
 mod label;
+mod lines;
 pub mod rejects;
 pub mod statement;
 mod target;

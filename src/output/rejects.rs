@@ -8,8 +8,7 @@ use std::io::{self, Write};
 
 use super::cell;
 use super::label::Labels;
-use crate::amount::Balance;
-use crate::digits;
+use super::lines::{LINE_BYTES, Line, Lines, Text};
 use crate::outcome::Reason;
 use crate::parser::Legible;
 
@@ -18,9 +17,6 @@ pub const MAX_RAW_BYTES: usize = 256;
 
 /// Records are gathered up to this size before they are written.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Room for one more record, whose length only a long file name exceeds.
-const RECORD_BYTES: usize = 1024;
 
 const HEADER: &str = "line,outcome,reason,type,client,tx,amount,raw\n";
 
@@ -66,21 +62,23 @@ pub struct RejectedRow<'a> {
 #[must_use = "records are complete only after `finish`"]
 pub struct RejectsWriter<W> {
     out: W,
-    chunk: Vec<u8>,
+    chunk: Lines,
     labels: &'static Labels,
     several_inputs: bool,
+    /// The column `file`, which is of any length; kept for its memory.
+    file: Vec<u8>,
 }
 
 impl<W: Write> RejectsWriter<W> {
     /// Starts the records with their header. The records of `several_inputs` begin with a column
     /// `file`.
     pub fn new(out: W, several_inputs: bool) -> Self {
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES + RECORD_BYTES);
+        let mut chunk = Lines::default();
         if several_inputs {
-            chunk.extend_from_slice(b"file,");
+            chunk.append(b"file,");
         }
-        chunk.extend_from_slice(HEADER.as_bytes());
-        Self { out, chunk, labels: Labels::shared(), several_inputs }
+        chunk.append(HEADER.as_bytes());
+        Self { out, chunk, labels: Labels::shared(), several_inputs, file: Vec::new() }
     }
 
     /// Writes the record of one row.
@@ -90,11 +88,13 @@ impl<W: Write> RejectsWriter<W> {
     #[inline]
     pub fn write(&mut self, row: &RejectedRow<'_>) -> io::Result<()> {
         if self.several_inputs {
-            cell::push(&mut self.chunk, row.input);
-            self.chunk.push(b',');
+            self.file.clear();
+            cell::push(&mut self.file, row.input);
+            self.file.push(b',');
+            self.chunk.append(&self.file);
         }
-        push_record(&mut self.chunk, self.labels, row);
-        if self.chunk.len() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
+        push_record(self.chunk.line(), self.labels, row);
+        if self.chunk.bytes().len() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
     }
 
     /// Writes what is left, flushes the output and gives it back.
@@ -108,30 +108,34 @@ impl<W: Write> RejectsWriter<W> {
     }
 
     fn write_chunk(&mut self) -> io::Result<()> {
-        let result = self.out.write_all(&self.chunk);
+        let result = self.out.write_all(self.chunk.bytes());
         self.chunk.clear();
         result
     }
 }
 
 /// Appends everything but the file column.
-fn push_record(out: &mut Vec<u8>, labels: &Labels, row: &RejectedRow<'_>) {
+fn push_record(mut line: Line<'_>, labels: &Labels, row: &RejectedRow<'_>) {
     let Legible { kind, client, tx, amount } = row.legible;
-    digits::push(out, row.line);
-    labels.push(out, row.reason, kind);
+    line.number(row.line);
+    labels.push(&mut line, row.reason, kind);
     for id in [client, tx] {
         if let Some(id) = id {
-            digits::push(out, id);
+            line.number(id);
         }
-        out.push(b',');
+        line.push(b',');
     }
     if let Some(amount) = amount {
-        Balance::from(amount).write_to(out);
+        line.balance(amount.into());
     }
-    out.push(b',');
-    cell::push_quoted(out, row.raw, MAX_RAW_BYTES);
-    out.push(b'\n');
+    line.push(b',');
+    cell::push_quoted(&mut line, row.raw, MAX_RAW_BYTES);
+    line.push(b'\n');
+    line.end();
 }
+
+// Five numbers and a label, and a row of which every byte is doubled.
+const _: () = assert!(LINE_BYTES >= 5 * 24 + 64 + 2 * MAX_RAW_BYTES + 16);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,191 @@
+//! Lines of text made in memory that is used again, and whose end is looked for once a line.
+//!
+//! Appending to a vector asks for room each time, and compilers keep its length in memory; here a line
+//! of known largest length is written first and added then.
+
+use crate::amount::Balance;
+use crate::digits::{self, SHORT};
+
+/// The longest line that fits, in bytes, what [`Line::put`] copies too much counted.
+pub(super) const LINE_BYTES: usize = 1024;
+
+/// Room is made for so many bytes at a time.
+const ROOM_BYTES: usize = 64 * 1024;
+
+/// Whole lines.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The lines, and room behind them that holds anything.
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+/// A line that is being written; it is not there before [`Line::end`].
+pub(super) struct Line<'l> {
+    room: &'l mut [u8; LINE_BYTES],
+    length: usize,
+    lines_length: &'l mut usize,
+}
+
+impl Lines {
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Appends a text of any length.
+    pub(super) fn append(&mut self, text: &[u8]) {
+        self.bytes.truncate(self.length);
+        self.bytes.extend_from_slice(text);
+        self.length = self.bytes.len();
+    }
+
+    /// Starts a line.
+    #[inline]
+    pub(super) fn line(&mut self) -> Line<'_> {
+        if self.bytes.len() - self.length < LINE_BYTES {
+            self.bytes.resize(self.length + ROOM_BYTES, 0);
+        }
+        let room = self.bytes[self.length..].first_chunk_mut().expect("room has been made");
+        Line { room, length: 0, lines_length: &mut self.length }
+    }
+}
+
+impl Line<'_> {
+    /// Appends the first `length` bytes of a text. The size of the copy is known to the compiler;
+    /// what is too much is written over.
+    ///
+    /// # Panics
+    /// Without room; so do the other methods.
+    #[inline]
+    pub(super) fn put<const N: usize>(&mut self, text: &[u8; N], length: usize) {
+        *self.room[self.length..].first_chunk_mut().expect("lines are short") = *text;
+        self.length += length;
+    }
+
+    #[inline]
+    pub(super) fn number(&mut self, number: u64) {
+        match u32::try_from(number) {
+            Ok(number) if u64::from(number) < SHORT => {
+                let (text, length) = digits::short(number);
+                self.put(&text, length);
+            }
+            _ => self.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn balance(&mut self, balance: Balance) {
+        if let Some((text, length)) = balance.short_text() {
+            return self.put(&text, length);
+        }
+        let mut text = Vec::new();
+        balance.write_to(&mut text);
+        self.extend_from_slice(&text);
+    }
+
+    /// Adds the line to the others.
+    #[inline]
+    pub(super) fn end(self) {
+        *self.lines_length += self.length;
+    }
+}
+
+/// Where text is appended to.
+pub(super) trait Text {
+    fn len(&self) -> usize;
+    fn push(&mut self, byte: u8);
+    fn extend_from_slice(&mut self, text: &[u8]);
+    fn truncate(&mut self, length: usize);
+}
+
+impl Text for Vec<u8> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    fn extend_from_slice(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
+    }
+
+    fn truncate(&mut self, length: usize) {
+        self.truncate(length);
+    }
+}
+
+impl Text for Line<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.room[self.length] = byte;
+        self.length += 1;
+    }
+
+    #[inline]
+    fn extend_from_slice(&mut self, text: &[u8]) {
+        self.room[self.length..][..text.len()].copy_from_slice(text);
+        self.length += text.len();
+    }
+
+    #[inline]
+    fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_what_was_put_into_them() {
+        let (mut lines, mut expected) = (Lines::default(), Vec::new());
+        let numbers = [0, 7, SHORT - 1, SHORT, u64::MAX];
+        // More than the room that is made at a time.
+        for (at, number) in (0..4_000_u64).zip(numbers.into_iter().cycle()) {
+            let balance = Balance::from_units(i128::from(number) * i128::from(at) - 5_000);
+            let mut line = lines.line();
+            line.number(number);
+            line.put(b";#####", 1);
+            line.balance(balance);
+            line.extend_from_slice(b", ");
+            line.push(b'\n');
+            line.end();
+            writeln!(expected, "{number};{balance}, ").expect("a vector takes everything");
+            // Never ended.
+            lines.line().push(b'x');
+        }
+        assert_eq!(lines.bytes(), expected);
+        lines.append(b"end");
+        assert_eq!(lines.bytes(), [expected, b"end".to_vec()].concat());
+        lines.clear();
+        assert_eq!(lines.bytes(), b"");
+    }
+
+    #[test]
+    fn a_line_has_its_room_and_no_more() {
+        let mut lines = Lines::default();
+        let mut line = lines.line();
+        line.extend_from_slice(&[b'a'; LINE_BYTES - 1]);
+        line.push(b'\n');
+        line.end();
+        assert_eq!(lines.bytes().len(), LINE_BYTES);
+        let too_long = std::panic::catch_unwind(|| {
+            Lines::default().line().extend_from_slice(&[b'a'; LINE_BYTES + 1]);
+        });
+        assert!(too_long.is_err());
+    }
+}
