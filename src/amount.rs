@@ -120,10 +120,11 @@ fn are_digits(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_digit)
 }
 
-/// Appends digits to a number.
+/// Appends digits to a number, 19 in all at most.
 #[inline]
 fn value(number: u64, digits: &[u8]) -> u64 {
-    digits.iter().fold(number, |number, digit| number * 10 + u64::from(digit - b'0'))
+    let append = |number: u64, digit: &u8| number.wrapping_mul(10) + u64::from(digit & 0x0f);
+    digits.iter().fold(number, append)
 }
 
 /// Why a text is no amount.

@@ -5,6 +5,16 @@
 #![expect(unsafe_code, reason = "the call takes an address and can be had no other way")]
 #![cfg_attr(not(target_os = "linux"), allow(unfulfilled_lint_expectations, reason = "see above"))]
 
+/// Makes an empty vector with room for some elements, in huge pages if that is much. Without so much
+/// memory it is one that grows as any other.
+pub(crate) fn room_for<T>(elements: usize) -> Vec<T> {
+    let mut vector = Vec::new();
+    if vector.try_reserve_exact(elements).is_ok() {
+        wish_for(&mut vector);
+    }
+    vector
+}
+
 /// Asks for huge pages for all that a vector has room for, if that is much. Best asked before the
 /// room is used.
 #[cfg(target_os = "linux")]
@@ -13,7 +23,7 @@ pub(crate) fn wish_for<T>(vector: &mut Vec<T>) {
     use rustix::param::page_size;
 
     /// Less than this, in bytes, is not worth it.
-    const LARGE: usize = 8 << 20;
+    const LARGE: usize = 2 << 20;
 
     let bytes = vector.capacity() * size_of::<T>();
     if bytes < LARGE {

@@ -228,8 +228,9 @@ fn process(
 ) -> Result<Processed, RunError> {
     let shards = config.shards();
     let reporting = sinks.rejects.is_some();
-    let workers =
-        (0..shards).map(|_| ShardWorker::new(Shard::one_of(shards, config.rules), reporting));
+    let places = registry.places_of_a_shard();
+    let workers = (0..shards)
+        .map(|_| ShardWorker::new(Shard::one_of(shards, config.rules, places), reporting));
     #[cfg(test)]
     let workers = panics::with_fuses(workers, config);
     let mut merge = Merge::new(sources, shards, sinks.rejects);

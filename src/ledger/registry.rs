@@ -4,6 +4,7 @@
 use super::posting::Marks;
 use super::transactions::NOWHERE;
 use super::tx_ids::{Decisions, TxIds};
+use crate::huge_pages;
 use crate::prefetch::prefetch;
 use crate::rules::TxIdSpace;
 use crate::transaction::Kind;
@@ -45,12 +46,13 @@ impl Registry {
 
     /// Makes the registry of a run whose rows refer to the ids named in `ids` and no others.
     pub fn of_named(ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
+        let knows_places = space == TxIdSpace::Global;
         Self {
-            ids,
             space,
             remembers_all: false,
-            knows_places: space == TxIdSpace::Global,
-            spots: Vec::new(),
+            knows_places,
+            spots: huge_pages::room_for(if knows_places { ids.named() } else { 0 }),
+            ids,
             taken: vec![0; shards],
             unnamed: 0,
         }
@@ -60,6 +62,13 @@ impl Registry {
     pub fn of_all(space: TxIdSpace, shards: usize) -> Self {
         let registry = Self::of_named(TxIds::default(), space, shards);
         Self { remembers_all: true, knows_places: false, ..registry }
+    }
+
+    /// How many places each shard will give away, about: at most so many, where there is one shard.
+    pub fn places_of_a_shard(&self) -> usize {
+        let (places, shards) = (self.spots.capacity(), self.taken.len());
+        // Clients are spread evenly, more or less.
+        if shards == 1 { places } else { places / shards * 9 / 8 }
     }
 
     /// Decides the ids of at most 64 rows in turn, given by kind and id: which are refused because

@@ -64,9 +64,10 @@ impl Shard {
         }
     }
 
-    /// Makes one of `shards` shards.
-    pub fn one_of(shards: usize, rules: Rules) -> Self {
-        Self { accounts: Accounts::of_share(shards), ..Self::new(rules) }
+    /// Makes one of `shards` shards, with room for as many remembered transactions in places.
+    pub fn one_of(shards: usize, rules: Rules, places: usize) -> Self {
+        let transactions = Transactions::with_room(places);
+        Self { accounts: Accounts::of_share(shards), transactions, ..Self::new(rules) }
     }
 
     /// Applies one transaction of a client of this shard.
@@ -484,7 +485,7 @@ mod tests {
     fn many_shards_share_the_clients_that_are_always_in_a_table() {
         let client = (1 << 22) / 64;
         for (shards, in_table) in [(32, true), (64, false)] {
-            let mut shard = Shard::one_of(shards, Rules::default());
+            let mut shard = Shard::one_of(shards, Rules::default(), 0);
             let refusal =
                 shard.apply(&Posting::by_id(&withdrawal(client, 1, "5"), Marks::REMEMBER));
             assert_eq!(refusal, Err(Rejection::InsufficientFunds));

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::accounts::Owner;
 use crate::amount::Amount;
+use crate::huge_pages;
 use crate::prefetch::prefetch_at;
 
 /// The place of no transaction.
@@ -65,6 +66,11 @@ pub(super) struct Found<'t> {
 }
 
 impl Transactions {
+    /// Starts with room for as many places, which takes no memory before they are used.
+    pub(super) fn with_room(places: usize) -> Self {
+        Self { placed: huge_pages::room_for(places), by_id: HashMap::default() }
+    }
+
     /// Puts a transaction of the account of `owner` into a place. Places are taken in
     /// ascending order.
     #[inline]

@@ -37,6 +37,95 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Where the bytes of a short line stand that end fields or lie around them, as bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    commas: u64,
+    quotes: u64,
+    blanks: u64,
+}
+
+/// Iterates over the fields of a short line without quotes, as [`Fields`] does.
+#[derive(Clone, Debug)]
+pub(super) struct UnquotedFields<'a> {
+    line: &'a [u8],
+    marks: Marks,
+    /// Where the next field starts, if there is one.
+    start: Option<usize>,
+}
+
+impl Marks {
+    /// The longest line that is looked at in one go, in bytes.
+    const MOST_BYTES: usize = 63;
+
+    /// Looks at eight bytes at a time.
+    fn of(line: &[u8]) -> Self {
+        debug_assert!(line.len() <= Self::MOST_BYTES);
+        let mut marks = Self { commas: 0, quotes: 0, blanks: 0 };
+        let (words, rest) = line.as_chunks();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        for (word, shift) in words.iter().chain([&last]).zip((0_u32..).step_by(8)) {
+            let word = u64::from_le_bytes(*word);
+            marks.commas |= gathered(places_of(word, b',')) << shift;
+            marks.quotes |= gathered(places_of(word, b'"')) << shift;
+            marks.blanks |= gathered(places_of(word, b' ') | places_of(word, b'\t')) << shift;
+        }
+        marks
+    }
+}
+
+/// One in each byte of a word.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Marks the bytes of a word that are `byte`, each with its lowest bit.
+#[inline]
+fn places_of(word: u64, byte: u8) -> u64 {
+    let other = word ^ (u64::from(byte) * ONES);
+    // Seven bits of each byte, so that no carry leaves it: any of them reaches the eighth.
+    let some = (other & (0x7f * ONES)) + 0x7f * ONES;
+    !(some | other) >> 7 & ONES
+}
+
+/// Gathers the lowest bits of the bytes of a word.
+#[inline]
+fn gathered(bits: u64) -> u64 {
+    bits.wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+impl<'a> UnquotedFields<'a> {
+    /// Starts at the first field; `None` where the line is not short or has quotes.
+    #[inline]
+    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
+        if line.len() > Marks::MOST_BYTES {
+            return None;
+        }
+        let marks = Marks::of(line);
+        (marks.quotes == 0).then_some(Self { line, marks, start: Some(0) })
+    }
+}
+
+impl<'a> Iterator for UnquotedFields<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let start = self.start?;
+        let place = |bits: u32| usize::try_from(bits).expect("at most 64");
+        let commas = self.marks.commas >> start;
+        let end =
+            if commas == 0 { self.line.len() } else { start + place(commas.trailing_zeros()) };
+        self.start = (commas != 0).then_some(end + 1);
+        let field = &self.line[start..end];
+        let before = place((self.marks.blanks >> start).trailing_ones());
+        let Some(field) = field.get(before..) else { return Some(&[]) };
+        // The blanks before the end, the last one highest; none before a field without bytes.
+        let behind = self.marks.blanks.checked_shl(u64::BITS - u32::try_from(end).ok()?);
+        let behind = place(behind.unwrap_or(0).leading_ones());
+        Some(&field[..field.len().saturating_sub(behind)])
+    }
+}
+
 type Cut<'a> = Result<(&'a [u8], Option<&'a [u8]>), BrokenQuotes>;
 
 fn cut_plain(line: &[u8]) -> Cut<'_> {
@@ -88,6 +177,8 @@ fn trim(text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn fields(line: &str) -> Result<Vec<&str>, BrokenQuotes> {
@@ -111,6 +202,38 @@ mod tests {
             ("\"\"", vec![""]),
         ] {
             assert_eq!(fields(line), Ok(expected), "{line:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn short_lines_without_quotes_have_the_same_fields(
+            line in prop_oneof!["[a-c0-9, \t]{0,63}", "[ \t,]{0,63}", "[\0-\x7f]{0,40}"]
+        ) {
+            let unquoted = UnquotedFields::of(line.as_bytes()).map(Iterator::collect::<Vec<_>>);
+            let expected = Fields::new(line.as_bytes()).collect::<Result<Vec<_>, _>>();
+            prop_assert_eq!(unquoted.is_some(), !line.contains('"'));
+            if let Some(unquoted) = unquoted {
+                prop_assert_eq!(Ok(unquoted), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_any_length_and_any_bytes_are_cut() {
+        for length in 0..=Marks::MOST_BYTES + 1 {
+            for (byte, other) in
+                [(b',', b'x'), (b' ', b','), (b'\t', b' '), (b'\xac', b','), (b'x', 0)]
+            {
+                for at in 0..length {
+                    let mut line = vec![other; length];
+                    line[at] = byte;
+                    let unquoted = UnquotedFields::of(&line).map(Iterator::collect::<Vec<_>>);
+                    assert_eq!(unquoted.is_some(), length <= Marks::MOST_BYTES);
+                    let expected: Vec<_> = Fields::new(&line).map(Result::unwrap).collect();
+                    assert!(unquoted.is_none_or(|it| it == expected), "{:?}", line.escape_ascii());
+                }
+            }
         }
     }
 

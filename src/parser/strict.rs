@@ -1,6 +1,6 @@
 //! The strict path: one row at a time, the whole grammar, the first fault named.
 
-use super::fields::{BrokenQuotes, Fields};
+use super::fields::{BrokenQuotes, Fields, UnquotedFields};
 use super::layout::Layout;
 use super::{MAX_ROW_BYTES, Reading};
 use crate::amount::{Amount, AmountError};
@@ -8,6 +8,7 @@ use crate::outcome::Malformation;
 use crate::transaction::{Kind, Transaction};
 
 /// The four fields of a row, as far as the row reaches.
+#[derive(Default)]
 struct Picked<'a> {
     kind: Option<&'a [u8]>,
     client: Option<&'a [u8]>,
@@ -17,6 +18,24 @@ struct Picked<'a> {
     width: usize,
     /// A field beyond the last column is not empty.
     surplus: bool,
+}
+
+impl<'a> Picked<'a> {
+    /// Takes the next field.
+    #[inline]
+    fn add(&mut self, field: &'a [u8], layout: &Layout) {
+        let column = layout.columns().iter().position(|&column| column == self.width);
+        match column {
+            Some(0) => self.kind = Some(field),
+            Some(1) => self.client = Some(field),
+            Some(2) => self.tx = Some(field),
+            Some(_) => self.amount = Some(field),
+            None => {}
+        }
+        let is_surplus = !field.is_empty() || planted!(EmptySurplusRefused);
+        self.surplus |= self.width >= layout.width() && is_surplus;
+        self.width += 1;
+    }
 }
 
 /// Reads one row, without its line end: each field for itself, since that is what is legible should
@@ -64,28 +83,27 @@ fn pick<'a>(line: &'a [u8], layout: &Layout) -> Result<Picked<'a>, Malformation>
     if line.len() + usize::from(planted!(LongestRowRefused)) > MAX_ROW_BYTES {
         return Err(Malformation::RowTooLong);
     }
-    let columns = layout.columns();
-    let mut four = [None; 4];
-    let (mut width, mut surplus) = (0, false);
-    for field in Fields::new(line) {
-        let field = field.map_err(|BrokenQuotes| Malformation::BadQuoting)?;
-        if let Some(which) = columns.iter().position(|&column| column == width) {
-            four[which] = Some(field);
-        }
-        surplus |= width >= layout.width() && (!field.is_empty() || planted!(EmptySurplusRefused));
-        width += 1;
+    let mut picked = Picked::default();
+    if let Some(fields) = UnquotedFields::of(line) {
+        fields.for_each(|field| picked.add(field, layout));
+        return Ok(picked);
     }
-    let [kind, client, tx, amount] = four;
-    Ok(Picked { kind, client, tx, amount, width, surplus })
+    for field in Fields::new(line) {
+        picked.add(field.map_err(|BrokenQuotes| Malformation::BadQuoting)?, layout);
+    }
+    Ok(picked)
 }
 
 /// Reads an id: decimal digits, leading zeros allowed, at most `largest`.
 fn read_id(text: Option<&[u8]>, largest: u64) -> Option<u64> {
-    let text = text.filter(|text| !text.is_empty())?;
-    let id = text.iter().try_fold(0_u64, |id, &byte| {
-        let digit = byte.checked_sub(b'0').filter(|&digit| digit <= 9)?;
-        id.checked_mul(10)?.checked_add(u64::from(digit))
-    })?;
+    /// So many digits always fit 64 bits.
+    const FIT: usize = 19;
+
+    let text = text.filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_digit))?;
+    let (first, rest) = text.split_at(text.len().min(FIT));
+    let value = |digit: &u8| u64::from(digit & 0x0f);
+    let id = first.iter().fold(0_u64, |id, it| id.wrapping_mul(10).wrapping_add(value(it)));
+    let id = rest.iter().try_fold(id, |id, it| id.checked_mul(10)?.checked_add(value(it)))?;
     (id <= largest).then_some(id)
 }
 

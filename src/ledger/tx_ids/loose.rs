@@ -153,6 +153,8 @@ impl LooseIds {
     /// the ids go to the next bucket, fewer would take more memory: it is 26 bytes an id just after a
     /// growth.
     const MANY: usize = 5;
+    /// How many times its size a new table has room for: it takes no memory before it is used.
+    const ROOM: usize = 4;
 
     /// Fetches what the other methods will read for the ids of a page.
     #[inline]
@@ -173,7 +175,7 @@ impl LooseIds {
     #[inline]
     pub(super) fn set(&mut self, tx: u64, bits: u64) -> Loose {
         if self.count >= Self::MANY * self.buckets.len() {
-            self.resize(self.buckets.len() * 2);
+            self.double();
         }
         let home = self.homes.of(tx / PAGE_IDS);
         let bucket = &mut self.buckets[home];
@@ -306,12 +308,40 @@ impl LooseIds {
         self.count += 1;
     }
 
-    /// Moves everything to a table of `size` buckets, a power of two, or the fewest.
+    /// Makes the table twice as large, where it stands if there is room for that: memory that is new
+    /// to a program costs more than what is moved.
     #[cold]
+    fn double(&mut self) {
+        let before = self.buckets.len();
+        if before == 0 || self.buckets.capacity() < before * 2 {
+            return self.resize(before * 2);
+        }
+        self.buckets.resize(before * 2, Bucket::default());
+        self.homes.resize(before * 2);
+        self.count = 0;
+        let mut left = Vec::new();
+        // From the last one on: what was looked for first in a bucket will be at twice its place or one
+        // behind, where all has been moved already.
+        for from in (0..before).rev() {
+            for (id, marks) in std::mem::take(&mut self.buckets[from]).used() {
+                let home = self.homes.of(id / PAGE_IDS);
+                let mut places = home..before * 2;
+                match places.find(|&at| !self.buckets[at].is_full()) {
+                    Some(_) if home >= from => self.insert(id, marks),
+                    // It had passed so many buckets that those are not moved yet, or will pass the end.
+                    _ => left.push((id, marks)),
+                }
+            }
+        }
+        for (id, marks) in left {
+            self.insert(id, marks);
+        }
+    }
+
+    /// Moves everything to a table of `size` buckets, a power of two, or the fewest.
     fn resize(&mut self, size: usize) {
         let size = size.max(Self::FEWEST);
-        let mut buckets = Vec::with_capacity(size);
-        huge_pages::wish_for(&mut buckets);
+        let mut buckets = huge_pages::room_for(size * Self::ROOM);
         buckets.resize(size, Bucket::default());
         let before = std::mem::replace(&mut self.buckets, buckets);
         self.homes.resize(size);
@@ -322,14 +352,13 @@ impl LooseIds {
         }
     }
 
-    /// The bytes that the table has taken from the allocator.
+    /// The bytes of the table that have been used.
     #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
-        self.buckets.capacity() * size_of::<Bucket>()
+        self.buckets.len() * size_of::<Bucket>()
     }
 
-    /// The slots in use.
-    #[cfg(test)]
+    /// How many slots are in use.
     pub(super) fn count(&self) -> usize {
         self.count
     }

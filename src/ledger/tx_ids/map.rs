@@ -4,6 +4,7 @@
 //! two lines of cache hold what a look-up reads.
 
 use super::homes::Homes;
+use crate::huge_pages;
 use crate::prefetch::prefetch_at;
 
 /// Indices by keys; nothing is taken out.
@@ -57,10 +58,7 @@ impl IndexMap {
 
     /// Gives the index of a key, which is `index` where there is none yet.
     pub(super) fn get_or_insert(&mut self, key: u64, index: usize) -> usize {
-        // Five eighths may be in use: more would make probing read further.
-        if (self.count + 1) * 8 > self.slots.len() * 5 {
-            self.double();
-        }
+        self.reserve(1);
         let place = self.find(key);
         let slot = &mut self.slots[place];
         if slot.is_empty() {
@@ -84,10 +82,21 @@ impl IndexMap {
         }
     }
 
+    /// Makes room for so many more keys.
+    #[inline]
+    pub(super) fn reserve(&mut self, more: usize) {
+        // Five eighths may be in use: more would make probing read further.
+        let least = (self.count + more) * 8 / 5 + 1;
+        if least > self.slots.len() {
+            self.resize(least.next_power_of_two().max(Self::FEWEST));
+        }
+    }
+
     #[cold]
-    fn double(&mut self) {
-        let size = (2 * self.slots.len()).max(Self::FEWEST);
-        let before = std::mem::replace(&mut self.slots, vec![Slot::EMPTY; size]);
+    fn resize(&mut self, size: usize) {
+        let mut slots = huge_pages::room_for(size);
+        slots.resize(size, Slot::EMPTY);
+        let before = std::mem::replace(&mut self.slots, slots);
         self.homes.resize(size);
         for slot in before.into_iter().filter(|slot| !slot.is_empty()) {
             let place = self.find(slot.key);

@@ -37,6 +37,8 @@ pub struct TxIds {
     /// The numbers of named ids that had no page when they were asked for, and whose entry has no
     /// room for a number, or that had no entry.
     apart: IndexMap,
+    /// The ids that have been named.
+    named: usize,
     /// The numbers given away.
     numbers: usize,
     /// Many rows of the last ones decided together turned to another page.
@@ -108,6 +110,7 @@ impl Default for TxIds {
             recent: Recent::NONE,
             rankings: Vec::new(),
             apart: IndexMap::default(),
+            named: 0,
             numbers: 0,
             is_scattered: false,
         }
@@ -118,7 +121,13 @@ impl TxIds {
     /// Notes that some row refers to the transaction `tx`. Names come before the first number.
     pub fn name(&mut self, tx: u64) {
         debug_assert_eq!(self.numbers, 0, "numbers are ranks among the names");
-        self.set(tx, Entry::NAMED);
+        let before = self.set(tx, Entry::NAMED);
+        self.named += usize::from(before & Entry::NAMED == 0);
+    }
+
+    /// Tells how many ids have been named.
+    pub fn named(&self) -> usize {
+        self.named
     }
 
     /// Notes that some row refers to each of these transactions, as [`TxIds::name`] does, fetching
@@ -336,6 +345,10 @@ impl TxIds {
 
     /// Gives the number of a named id that has it neither by rank nor in an entry.
     fn set_apart(&mut self, tx: u64) -> usize {
+        if self.apart.is_empty() {
+            // The names are known by now, and those that are loose may come to be here.
+            self.apart.reserve(self.directory.loose.count().min(self.named));
+        }
         let number = self.apart.get_or_insert(tx, self.numbers);
         self.numbers += usize::from(number == self.numbers);
         number
