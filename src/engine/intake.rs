@@ -95,6 +95,9 @@ pub(super) struct Intake<'c, 's> {
     survey: Survey,
     /// The number of the current block, over all sources.
     block: u64,
+    /// How much of the inputs has been taken, and how much there is, if that is known.
+    taken_bytes: u64,
+    total_bytes: Option<u64>,
     /// The number of the line that comes next, once the first block of its source has come.
     line: Option<u64>,
     tally: Tally,
@@ -118,6 +121,8 @@ impl<'c, 's> Intake<'c, 's> {
             reporting,
             survey: Survey::default(),
             block: 0,
+            taken_bytes: 0,
+            total_bytes: sources.iter().map(Source::size_bytes).sum(),
             line: None,
             tally: Tally::default(),
         }
@@ -179,6 +184,10 @@ impl<'c, 's> Intake<'c, 's> {
                 if self.config.interrupt.is_requested() {
                     return Err(Halt::Failed(RunError::Interrupted));
                 }
+                if let Some(total) = self.total_bytes {
+                    self.registry.foresee(self.taken_bytes, total);
+                }
+                self.taken_bytes += parsed.taken_bytes;
                 let first_line = self.line.unwrap_or(source.line);
                 self.enter_parsed(parsed, lanes)?;
                 self.line = Some(first_line + parsed.lines);

@@ -71,6 +71,12 @@ impl Registry {
         if shards == 1 { places } else { places / shards * 9 / 8 }
     }
 
+    /// Notes how much of the input has been decided: nothing before the first row. It changes no
+    /// outcome.
+    pub fn foresee(&mut self, done_bytes: u64, total_bytes: u64) {
+        self.ids.foresee(done_bytes, total_bytes);
+    }
+
     /// Decides the ids of at most 64 rows in turn, given by kind and id: which are refused because
     /// an earlier row has their id, and which deposits and withdrawals a shard is to remember.
     ///

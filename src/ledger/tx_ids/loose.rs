@@ -18,8 +18,29 @@ pub(super) struct LooseIds {
     buckets: Vec<Bucket>,
     /// The slots in use.
     count: usize,
+    outlook: Outlook,
     /// The buckets that pages are looked for first.
     homes: Homes,
+}
+
+/// How much of the input the ids so far are from.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outlook {
+    /// The slots in use when the input was begun.
+    named: usize,
+    done_bytes: u64,
+    /// Zero where that is not known.
+    total_bytes: u64,
+}
+
+impl Outlook {
+    /// How many slots will be in use at the end, if it goes on as it has.
+    fn expected(&self, count: usize) -> usize {
+        let left = u128::from(self.total_bytes.saturating_sub(self.done_bytes));
+        let come = u128::try_from(count.saturating_sub(self.named)).expect("a count");
+        let more = (come * left).checked_div(self.done_bytes.into()).unwrap_or(0);
+        usize::try_from(more).map_or(usize::MAX, |more| more.saturating_add(count))
+    }
 }
 
 /// What is known of an id.
@@ -175,7 +196,7 @@ impl LooseIds {
     #[inline]
     pub(super) fn set(&mut self, tx: u64, bits: u64) -> Loose {
         if self.count >= Self::MANY * self.buckets.len() {
-            self.double();
+            self.grow();
         }
         let home = self.homes.of(tx / PAGE_IDS);
         let bucket = &mut self.buckets[home];
@@ -308,24 +329,44 @@ impl LooseIds {
         self.count += 1;
     }
 
-    /// Makes the table twice as large, where it stands if there is room for that: memory that is new
+    /// Notes how much of the input has come.
+    pub(super) fn foresee(&mut self, done_bytes: u64, total_bytes: u64) {
+        let named = if done_bytes == 0 { self.count } else { self.outlook.named };
+        self.outlook = Outlook { named, done_bytes, total_bytes };
+    }
+
+    /// How many times as large the table is to be: four, so that it is moved less often, where that
+    /// leads to what will be needed in the end, and else two. More might be more than 64 bytes an id.
+    fn growth(&self) -> usize {
+        let expected = self.outlook.expected(self.count) / Self::MANY;
+        let doublings =
+            (expected / self.buckets.len().max(1)).checked_ilog2().map_or(0, |it| it + 1);
+        if doublings > 0 && doublings.is_multiple_of(2) { 4 } else { 2 }
+    }
+
+    /// Makes the table larger, where it stands if there is room for that: memory that is new
     /// to a program costs more than what is moved.
     #[cold]
-    fn double(&mut self) {
+    fn grow(&mut self) {
         let before = self.buckets.len();
-        if before == 0 || self.buckets.capacity() < before * 2 {
-            return self.resize(before * 2);
+        let size = before * self.growth();
+        if before == 0 || self.buckets.capacity() < size {
+            return self.resize(size);
         }
-        self.buckets.resize(before * 2, Bucket::default());
-        self.homes.resize(before * 2);
+        self.buckets.resize(size, Bucket::default());
+        self.homes.resize(size);
         self.count = 0;
         let mut left = Vec::new();
-        // From the last one on: what was looked for first in a bucket will be at twice its place or one
+        // From the last one on: what was looked for first in a bucket will be at twice its place or
         // behind, where all has been moved already.
         for from in (0..before).rev() {
-            for (id, marks) in std::mem::take(&mut self.buckets[from]).used() {
+            let bucket = std::mem::take(&mut self.buckets[from]);
+            if planted!(FarEntryLost) {
+                continue;
+            }
+            for (id, marks) in bucket.used() {
                 let home = self.homes.of(id / PAGE_IDS);
-                let mut places = home..before * 2;
+                let mut places = home..size;
                 match places.find(|&at| !self.buckets[at].is_full()) {
                     Some(_) if home >= from => self.insert(id, marks),
                     // It had passed so many buckets that those are not moved yet, or will pass the end.
@@ -346,8 +387,7 @@ impl LooseIds {
         let before = std::mem::replace(&mut self.buckets, buckets);
         self.homes.resize(size);
         self.count = 0;
-        let lost = if planted!(FarEntryLost) { usize::MAX } else { 0 };
-        for (id, marks) in before.into_iter().skip(lost).flat_map(Bucket::used) {
+        for (id, marks) in before.into_iter().flat_map(Bucket::used) {
             self.insert(id, marks);
         }
     }
@@ -424,6 +464,7 @@ mod tests {
     enum Step {
         Set(u64, u64),
         TakeBelow(u64),
+        Foresee(u64, u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -433,7 +474,8 @@ mod tests {
         prop_oneof![
             60 => (number.clone(), place, bits)
                 .prop_map(|(number, place, bits)| Step::Set(number * PAGE_IDS + place, bits)),
-            1 => number.prop_map(Step::TakeBelow)
+            1 => number.prop_map(Step::TakeBelow),
+            1 => (0..9_u64, 0..999_u64).prop_map(|(done, total)| Step::Foresee(done, total)),
         ]
     }
 
@@ -449,6 +491,7 @@ mod tests {
                         model.set(&mut loose, tx, bits);
                         asked.push(tx);
                     }
+                    Step::Foresee(done_bytes, total_bytes) => loose.foresee(done_bytes, total_bytes),
                     Step::TakeBelow(end) => {
                         let mut taken = Model::default();
                         loose.take_below(end, |tx, bits| match bits {

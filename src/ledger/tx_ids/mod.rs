@@ -125,6 +125,11 @@ impl TxIds {
         self.named += usize::from(before & Entry::NAMED == 0);
     }
 
+    /// Notes how much of the input has come, so that tables grow to what the rest will need.
+    pub fn foresee(&mut self, done_bytes: u64, total_bytes: u64) {
+        self.directory.loose.foresee(done_bytes, total_bytes);
+    }
+
     /// Tells how many ids have been named.
     pub fn named(&self) -> usize {
         self.named

@@ -156,20 +156,58 @@ fn held_bytes(ids: &TxIds) -> usize {
     ids.directory.held_bytes() + ids.apart.held_bytes() + ids.pages.capacity() * size_of::<Page>()
 }
 
+/// Empty sets that foresee nothing, or that nearly all ids are still to come, which is wrong.
+fn sets() -> [TxIds; 3] {
+    [None, Some(1 << 40), Some(1 << 41)].map(|total_bytes| {
+        let mut ids = TxIds::default();
+        if let Some(total_bytes) = total_bytes {
+            ids.foresee(0, total_bytes);
+            ids.foresee(1, total_bytes);
+        }
+        ids
+    })
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "more than a million ids")]
 fn ids_spread_over_pages_take_at_most_64_bytes_each() {
     for (per_page, first) in (1..=8_u64).flat_map(|it| [(it, 0), (it, 1 << 30)]) {
-        let mut ids = TxIds::default();
-        let mut count = 0;
-        for page in first..first + 65_536 / per_page {
-            for place in 0..per_page {
-                assert!(ids.decide(page * PAGE_IDS + place * 7).is_first);
-                count += 1;
+        for mut ids in sets() {
+            let mut count = 0;
+            for page in first..first + 65_536 / per_page {
+                for place in 0..per_page {
+                    assert!(ids.decide(page * PAGE_IDS + place * 7).is_first);
+                    count += 1;
+                }
             }
+            let each = held_bytes(&ids) / count;
+            assert!(each <= 64, "{per_page} ids per page take {each} bytes each");
         }
-        let each = held_bytes(&ids) / count;
-        assert!(each <= 64, "{per_page} ids per page take {each} bytes each");
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "more than 160,000 ids")]
+fn a_table_grows_to_what_the_rest_of_the_input_needs() {
+    // Five ids for each bucket of 2¹³, and one more.
+    let (named, decided) = (7, 5 * (1 << 13) + 1);
+    let apart = |index: u64| (1 << 40) + index * PAGE_IDS;
+    // With this much of the input, there are tables of 2¹⁴ and 2¹⁵ buckets.
+    for (done_bytes, size) in [(None, 14), (Some(600), 14), (Some(400), 15), (Some(150), 14)] {
+        let mut ids = TxIds::default();
+        (0..named).for_each(|index| ids.name(apart(index)));
+        ids.foresee(0, 1_000);
+        for index in 0..decided {
+            ids.foresee(done_bytes.map_or(0, |it| 1 + index * it / decided), 1_000);
+            assert!(ids.decide(apart(index)).is_first);
+        }
+        let buckets = ids.directory.loose.held_bytes() / 64;
+        assert_eq!(buckets.ilog2(), size, "{done_bytes:?}");
+        // A table that has grown to four times its size has what it had.
+        for index in 0..decided {
+            let expected = Decision { is_first: false, is_named: index < named };
+            assert_eq!(ids.decide(apart(index)), expected);
+        }
     }
 }
 
@@ -177,8 +215,7 @@ fn ids_spread_over_pages_take_at_most_64_bytes_each() {
 #[cfg_attr(miri, ignore = "more than 100,000 ids")]
 fn pages_that_get_their_bits_late_take_at_most_64_bytes_for_an_id() {
     // Five ids of each page fill the hash table just beyond a growth; the sixth moves them.
-    for pages in [8_193, 16_384] {
-        let mut ids = TxIds::default();
+    for (pages, mut ids) in [8_193, 16_384].into_iter().flat_map(|it| sets().map(|ids| (it, ids))) {
         for place in 0..6 {
             for page in 0..pages {
                 assert!(ids.decide(((1 << 30) + page) * PAGE_IDS + place * 7).is_first);
@@ -194,8 +231,8 @@ fn pages_that_get_their_bits_late_take_at_most_64_bytes_for_an_id() {
 fn ids_that_are_near_and_far_take_at_most_64_bytes_each() {
     // Far ones, all but the lowest thousand, fill their table just beyond a growth; then one after
     // another comes near.
-    for near in [1, 1_000, 20_000, 42_000] {
-        let mut ids = TxIds::default();
+    let nears = [1, 1_000, 20_000, 42_000].into_iter();
+    for (near, mut ids) in nears.flat_map(|it| sets().map(|ids| (it, ids))) {
         for page in (0..42_000).rev().chain(0..near) {
             ids.decide(page * PAGE_IDS);
         }
