@@ -213,7 +213,10 @@ impl Balance {
     pub fn write_to(self, out: &mut Vec<u8>) {
         match self.short_text() {
             Some((text, length)) => push_start(out, &text, length),
-            None => self.write_long(out),
+            None => {
+                let (text, length) = self.long_text();
+                push_start(out, &text, length);
+            }
         }
     }
 
@@ -239,17 +242,29 @@ impl Balance {
         Some(((text << shift | sign).to_le_bytes(), length))
     }
 
-    /// As [`Balance::write_to`], of any balance.
+    /// As [`Balance::short_text`], of any balance.
     #[cold]
-    fn write_long(self, out: &mut Vec<u8>) {
-        if self.0 < 0 {
-            out.push(b'-');
-        }
+    pub(crate) fn long_text(self) -> ([u8; 48], usize) {
         let (units, scale) = (self.0.unsigned_abs(), u128::from(UNITS_PER_WHOLE));
-        let decimals = u32::try_from(units % scale).expect("below the scale");
-        out.extend_from_slice(itoa::Buffer::new().format(units / scale).as_bytes());
-        out.push(b'.');
-        out.extend_from_slice(&digits::four(if planted!(LargeFraction) { 0 } else { decimals }));
+        let mut buffer = itoa::Buffer::new();
+        // 64 bits are divided sooner.
+        let (whole, decimals) = match u64::try_from(units) {
+            Ok(units) => (buffer.format(units / UNITS_PER_WHOLE), units % UNITS_PER_WHOLE),
+            Err(_) => {
+                let decimals = u64::try_from(units % scale).expect("below the scale");
+                (buffer.format(units / scale), decimals)
+            }
+        };
+        let decimals = u32::try_from(decimals).expect("below the scale");
+        let decimals = digits::four(if planted!(LargeFraction) { 0 } else { decimals });
+        let mut text = [0; 48];
+        let mut length = 0;
+        let sign: &[u8] = if self.0 < 0 { b"-" } else { b"" };
+        for part in [sign, whole.as_bytes(), b".", &decimals] {
+            text[length..][..part.len()].copy_from_slice(part);
+            length += part.len();
+        }
+        (text, length)
     }
 }
 

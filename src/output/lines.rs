@@ -79,12 +79,13 @@ impl Line<'_> {
 
     #[inline]
     pub(super) fn balance(&mut self, balance: Balance) {
-        if let Some((text, length)) = balance.short_text() {
-            return self.put(&text, length);
+        match balance.short_text() {
+            Some((text, length)) => self.put(&text, length),
+            None => {
+                let (text, length) = balance.long_text();
+                self.put(&text, length);
+            }
         }
-        let mut text = Vec::new();
-        balance.write_to(&mut text);
-        self.extend_from_slice(&text);
     }
 
     /// Adds the line to the others.
