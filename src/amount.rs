@@ -211,12 +211,11 @@ impl Balance {
     /// Appends the balance to `out` with exactly four decimals, `-0.5000` when negative.
     #[inline]
     pub fn write_to(self, out: &mut Vec<u8>) {
-        match self.short_text() {
-            Some((text, length)) => push_start(out, &text, length),
-            None => {
-                let (text, length) = self.long_text();
-                push_start(out, &text, length);
-            }
+        if let Some((text, length)) = self.short_text() {
+            push_start(out, &text, length);
+        } else {
+            let (text, length) = self.long_text();
+            push_start(out, &text, length);
         }
     }
 
@@ -248,12 +247,11 @@ impl Balance {
         let (units, scale) = (self.0.unsigned_abs(), u128::from(UNITS_PER_WHOLE));
         let mut buffer = itoa::Buffer::new();
         // 64 bits are divided sooner.
-        let (whole, decimals) = match u64::try_from(units) {
-            Ok(units) => (buffer.format(units / UNITS_PER_WHOLE), units % UNITS_PER_WHOLE),
-            Err(_) => {
-                let decimals = u64::try_from(units % scale).expect("below the scale");
-                (buffer.format(units / scale), decimals)
-            }
+        let (whole, decimals) = if let Ok(units) = u64::try_from(units) {
+            (buffer.format(units / UNITS_PER_WHOLE), units % UNITS_PER_WHOLE)
+        } else {
+            let decimals = u64::try_from(units % scale).expect("below the scale");
+            (buffer.format(units / scale), decimals)
         };
         let decimals = u32::try_from(decimals).expect("below the scale");
         let decimals = digits::four(if planted!(LargeFraction) { 0 } else { decimals });

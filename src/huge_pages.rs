@@ -5,14 +5,24 @@
 #![expect(unsafe_code, reason = "the call takes an address and can be had no other way")]
 #![cfg_attr(not(target_os = "linux"), allow(unfulfilled_lint_expectations, reason = "see above"))]
 
-/// Makes an empty vector with room for some elements, in huge pages if that is much. Without so much
-/// memory it is one that grows as any other.
-pub(crate) fn room_for<T>(elements: usize) -> Vec<T> {
+use std::hint::black_box;
+
+/// Makes an empty vector with room for `most` elements, or else for `least`, in huge pages if that is
+/// much. Room takes no memory before it is used; where the system does not give it away so freely, the
+/// vector is one that grows as any other.
+pub(crate) fn room_for<T>(least: usize, most: usize) -> Vec<T> {
     let mut vector = Vec::new();
-    if vector.try_reserve_exact(elements).is_ok() {
+    if vector.try_reserve_exact(most).or_else(|_| vector.try_reserve_exact(least)).is_ok() {
         wish_for(&mut vector);
     }
     vector
+}
+
+/// Tells whether the system gives away room for so many elements.
+pub(crate) fn has_room_for<T>(elements: usize) -> bool {
+    let mut vector = Vec::<T>::new();
+    // Or the compiler would see that nobody needs it.
+    black_box(&mut vector).try_reserve_exact(elements).is_ok()
 }
 
 /// Asks for huge pages for all that a vector has room for, if that is much. Best asked before the

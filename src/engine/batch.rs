@@ -43,8 +43,59 @@ pub(super) struct Batch {
 pub(super) struct Refused {
     pub(super) place: InBlock,
     pub(super) reason: Reason,
-    /// What can be read of it, where that is at hand: nobody needs to read it again.
-    pub(super) legible: Option<Legible>,
+    /// Where its fields are in the list of these, or [`Refused::NOT_AT_HAND`].
+    fields: u32,
+}
+
+const _: () = assert!(size_of::<Refused>() == 16);
+
+impl Refused {
+    const NOT_AT_HAND: u32 = u32::MAX;
+}
+
+/// Rows of one block that were not applied, and what can be read of them where that is at hand:
+/// nobody needs to read it again. It takes much more memory than the rest, so only some have it.
+#[derive(Debug, Default)]
+pub(super) struct RefusedRows {
+    pub(super) rows: Vec<Refused>,
+    legibles: Vec<Legible>,
+}
+
+impl RefusedRows {
+    /// Of so many rows what can be read is kept: half of those that a block has of the usual length.
+    pub(super) const MOST_LEGIBLES: usize = 4096;
+
+    pub(super) fn push(&mut self, place: InBlock, reason: Reason, legible: Option<Legible>) {
+        let legible = legible.filter(|_| self.legibles.len() < Self::MOST_LEGIBLES);
+        let fields = legible.map_or(Refused::NOT_AT_HAND, |_| self.next());
+        self.legibles.extend(legible);
+        self.rows.push(Refused { place, reason, fields });
+    }
+
+    /// Adds the rows that another worker has refused of the block.
+    pub(super) fn append(&mut self, mut others: Self) {
+        if self.rows.is_empty() {
+            *self = others;
+            return;
+        }
+        let before = self.next();
+        for row in &mut others.rows {
+            if row.fields != Refused::NOT_AT_HAND {
+                row.fields += before;
+            }
+        }
+        self.rows.append(&mut others.rows);
+        self.legibles.append(&mut others.legibles);
+    }
+
+    /// Gives what can be read of one of the rows, if that is at hand.
+    pub(super) fn legible(&self, row: &Refused) -> Option<Legible> {
+        self.legibles.get(usize::try_from(row.fields).ok()?).copied()
+    }
+
+    fn next(&self) -> u32 {
+        u32::try_from(self.legibles.len()).expect("some thousand for each worker")
+    }
 }
 
 /// Chooses the shard of a client.

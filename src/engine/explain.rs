@@ -111,6 +111,8 @@ struct OfClients<'c> {
 }
 
 impl Sieve for OfClients<'_> {
+    const READS_MALFORMED: bool = true;
+
     #[inline]
     fn keeps(&self, row: &PlainRow) -> bool {
         self.clients.have(row.client)
@@ -128,6 +130,8 @@ impl Sieve for OfClients<'_> {
 struct OfTx(u64);
 
 impl Sieve for OfTx {
+    const READS_MALFORMED: bool = true;
+
     #[inline]
     fn keeps(&self, row: &PlainRow) -> bool {
         row.tx == self.0
@@ -145,6 +149,8 @@ struct Foreign<'c> {
 }
 
 impl Sieve for Foreign<'_> {
+    const READS_MALFORMED: bool = false;
+
     #[inline]
     fn keeps(&self, row: &PlainRow) -> bool {
         row.kind.moves_money() && self.ids.is_named(row.tx) && !self.clients.have(row.client)

@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, Refused, route, route_among};
+use super::batch::{Batch, RefusedRows, route, route_among};
 use super::config::Config;
 use super::count;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
-use super::parsed::{InBlock, Malformed, Origin, Parsed, RowSums, SourceBlocks};
+use super::parsed::{InBlock, Origin, Parsed, RowSums, SourceBlocks};
 use super::survey::{AHEAD, Group, MASK_BITS, Reference, Survey, ones};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
@@ -89,7 +89,7 @@ pub(super) struct Intake<'c, 's> {
     /// The batch of each lane that is being filled.
     batches: Vec<Batch>,
     /// The refused rows of the current block, where they are reported.
-    refused: Vec<Refused>,
+    refused: RefusedRows,
     reporting: bool,
     /// What is known of the rows of the current block; kept for its memory.
     survey: Survey,
@@ -117,7 +117,7 @@ impl<'c, 's> Intake<'c, 's> {
             sources,
             registry,
             batches: Vec::new(),
-            refused: Vec::new(),
+            refused: RefusedRows::default(),
             reporting,
             survey: Survey::default(),
             block: 0,
@@ -228,8 +228,9 @@ impl<'c, 's> Intake<'c, 's> {
         self.tally.sums.add(&parsed.sums);
         self.tally.blank_lines += parsed.blank_lines;
         self.tally.amounts_ignored += parsed.amounts_ignored;
-        for &Malformed { place, malformation, legible } in &parsed.malformed {
-            self.refuse(place, Reason::Malformed(malformation), legible);
+        let mut legibles = parsed.legibles.iter().copied();
+        for &(place, malformation) in &parsed.malformed {
+            self.refuse(place, Reason::Malformed(malformation), legibles.next());
         }
         self.enter(&mut parsed.rows, lanes)
     }
@@ -378,7 +379,7 @@ impl<'c, 's> Intake<'c, 's> {
     fn refuse_duplicate(&mut self, row: &PlainRow) {
         let reason = Reason::Rejected(Rejection::DuplicateTx);
         self.tally.rejected.add(row.kind, row.amount);
-        self.refuse(row.place(), reason, row.transaction().into());
+        self.refuse(row.place(), reason, Some(row.transaction().into()));
     }
 
     /// Puts rows into the batches of their workers, which have room for them.
@@ -406,10 +407,10 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(())
     }
 
-    fn refuse(&mut self, place: InBlock, reason: Reason, legible: Legible) {
+    fn refuse(&mut self, place: InBlock, reason: Reason, legible: Option<Legible>) {
         self.tally.refused.add(reason);
         if self.reporting {
-            self.refused.push(Refused { place, reason, legible: Some(legible) });
+            self.refused.push(place, reason, legible);
         }
     }
 

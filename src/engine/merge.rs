@@ -8,13 +8,14 @@ use std::io;
 
 use memchr::memchr_iter;
 
-use super::batch::Refused;
+use super::batch::{Refused, RefusedRows};
 use super::count;
 use super::error::RunError;
 use super::parsed::InBlock;
 use crate::input::{RowBlock, Source};
+use crate::outcome::Reason;
 use crate::output::rejects::RejectedRow;
-use crate::parser::{Legible, LineReader};
+use crate::parser::{LineReader, read_legible};
 use crate::pipeline::{Outbox, Stopped};
 use crate::prefetch::prefetch_at;
 
@@ -42,7 +43,7 @@ pub(super) enum Notice<'s> {
     /// The reader is through with a block.
     Block { number: u64, notice: BlockNotice<'s> },
     /// A worker is through with its part of a block.
-    Refused { block: u64, refused: Vec<Refused> },
+    Refused { block: u64, refused: RefusedRows },
 }
 
 /// A block and what the reader refused of it.
@@ -52,14 +53,14 @@ pub(super) struct BlockNotice<'s> {
     pub(super) line: u64,
     /// The index of its source.
     pub(super) source: usize,
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: RefusedRows,
 }
 
 /// A block that not everybody has reported on.
 #[derive(Default)]
 struct Pending<'s> {
     notice: Option<BlockNotice<'s>>,
-    refused: Vec<Refused>,
+    refused: RefusedRows,
     worker_reports: usize,
 }
 
@@ -119,11 +120,7 @@ impl<'s> Outbox<Notice<'s>> for Merge<'s, '_> {
             Notice::Refused { block, refused } => {
                 let pending = self.pending.entry(block).or_default();
                 pending.worker_reports += 1;
-                if pending.refused.is_empty() {
-                    pending.refused = refused;
-                } else {
-                    pending.refused.extend(refused);
-                }
+                pending.refused.append(refused);
             }
         }
         self.write_complete().map_err(|error| {
@@ -136,27 +133,27 @@ impl<'s> Outbox<Notice<'s>> for Merge<'s, '_> {
 /// Writes the refused rows of a block in the order in which they stand; tells how many.
 fn write_block(
     notice: BlockNotice<'_>,
-    mut refused: Vec<Refused>,
+    mut by_workers: RefusedRows,
     sources: &[Source],
     sink: &mut dyn RejectSink,
 ) -> io::Result<u64> {
     let BlockNotice { block, line: block_line, source, refused: mut by_reader } = notice;
     let source = &sources[source];
     // What one worker refused is in order, and so are the malformed rows and the duplicates.
-    refused.sort_by_key(|row| row.place);
-    by_reader.sort_by_key(|row| row.place);
+    by_workers.rows.sort_by_key(|row| row.place);
+    by_reader.rows.sort_by_key(|row| row.place);
     let bytes = block.bytes();
-    let reported = count(refused.len() + by_reader.len());
+    let reported = count(by_workers.rows.len() + by_reader.rows.len());
     let (mut at, mut lines_before) = (0, 0);
     let lines = LineReader::new(&source.layout);
     let offset_of = |row: &Refused| usize::try_from(row.place.offset).expect("in memory");
-    let (mut by_workers, mut by_reader) = (&refused[..], &by_reader[..]);
-    while let Some((row, ahead)) = take_first(&mut by_workers, &mut by_reader) {
+    let (mut of_workers, mut of_reader) = (&by_workers.rows[..], &by_reader.rows[..]);
+    while let Some((row, is_of_workers, ahead)) = take_first(&mut of_workers, &mut of_reader) {
         if let Some(ahead) = ahead {
             prefetch_at(bytes, offset_of(ahead));
             prefetch_at(bytes, offset_of(ahead) + 64);
         }
-        let (&Refused { place, reason, legible }, offset) = (row, offset_of(row));
+        let (&Refused { place, reason, .. }, offset) = (row, offset_of(row));
         lines_before = match place.line {
             InBlock::MANY_LINES => {
                 lines_before + count(memchr_iter(b'\n', &bytes[at..offset]).count())
@@ -167,21 +164,26 @@ fn write_block(
         let is_late = planted!(LineAfterCrlf) && bytes[..offset].ends_with(b"\r\n");
         let line = block_line + lines_before + u64::from(is_late);
         let (raw, _) = lines.cut(&bytes[offset..]);
-        // What is not at hand is a transaction, and reading one is quick.
-        let read = || lines.read(&bytes[offset..]).0.map(Legible::from).unwrap_or_default();
-        let legible = legible.unwrap_or_else(read);
+        let legible = if is_of_workers { &by_workers } else { &by_reader }.legible(row);
+        let legible = legible.unwrap_or_else(|| match reason {
+            // It is a transaction, and reading one is quick.
+            Reason::Rejected(_) => {
+                lines.read(&bytes[offset..]).0.expect("what the rules refuse is one").into()
+            }
+            Reason::Malformed(_) => read_legible(raw, &source.layout),
+        });
         sink.reject(&RejectedRow { input: &source.label, line, reason, legible, raw })?;
     }
     Ok(reported)
 }
 
-/// Takes the row that stands first in one of two lists; gives with it one that comes later in the
-/// same list.
+/// Takes the row that stands first in one of two lists; gives with it whether it was in the first one,
+/// and a row that comes later in the same list.
 #[inline]
 fn take_first<'r>(
     a: &mut &'r [Refused],
     b: &mut &'r [Refused],
-) -> Option<(&'r Refused, Option<&'r Refused>)> {
+) -> Option<(&'r Refused, bool, Option<&'r Refused>)> {
     let is_of_a = match (a.first(), b.first()) {
         (Some(_), Some(_)) if planted!(RejectsUnsorted) => true,
         (Some(of_a), Some(of_b)) => of_a.place <= of_b.place,
@@ -191,5 +193,5 @@ fn take_first<'r>(
     let ahead = list.get(AHEAD);
     let (row, rest) = list.split_first()?;
     *list = rest;
-    Some((row, ahead))
+    Some((row, is_of_a, ahead))
 }

@@ -3,14 +3,13 @@
 //! Parsing needs a block and its source's layout, nothing else, and so may be done in any order.
 //! What depends on the rows before, ids and line numbers, is not known here.
 
+use super::batch::RefusedRows;
 use super::config::Config;
 use super::count;
 use crate::input::{Blocks, InputError, RowBlock, Source};
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
-use crate::parser::{
-    Block, Legible, PlainRow, PlainRows, Row, RowError, Rows, first_line, is_blank,
-};
+use crate::parser::{Block, Legible, PlainRow, PlainRows, Row, Rows, first_line, is_blank};
 use crate::pipeline::Supply;
 use crate::transaction::{Kind, Transaction};
 
@@ -25,7 +24,9 @@ pub(super) struct Parsed<'s> {
     /// The transactions in order, their marks noted as far as they depend on nothing else.
     pub(super) rows: PlainRows,
     /// The rows that are none.
-    pub(super) malformed: Vec<Malformed>,
+    pub(super) malformed: Vec<(InBlock, Malformation)>,
+    /// What can be read of the first ones of these, where rows are reported.
+    pub(super) legibles: Vec<Legible>,
     /// How many lines there are, the blank ones among them.
     pub(super) lines: u64,
     pub(super) blank_lines: u64,
@@ -36,15 +37,6 @@ pub(super) struct Parsed<'s> {
     pub(super) left_out: u64,
     /// What is computed of the rows where control totals are wanted.
     pub(super) sums: RowSums,
-}
-
-/// A row that is none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Malformed {
-    pub(super) place: InBlock,
-    pub(super) malformation: Malformation,
-    /// What can be read of it.
-    pub(super) legible: Legible,
 }
 
 /// Where a row stands in its block.
@@ -133,8 +125,9 @@ pub(super) enum Origin<'s> {
 
 impl Parsed<'_> {
     /// Parses the block, if the piece is one; a last row without a newline is refused if the run is
-    /// strict. Lines before well-formed rows are counted on request only.
-    pub(super) fn parse(&mut self, sources: &[Source], config: &Config, counts_lines: bool) {
+    /// strict. Lines before well-formed rows are counted, and what is legible of others is kept, only
+    /// where rows are reported.
+    pub(super) fn parse(&mut self, sources: &[Source], config: &Config, reporting: bool) {
         let Origin::Block(block) = &self.origin else { return };
         let (bytes, offset_bytes) = (block.bytes(), block.offset_bytes);
         let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
@@ -142,13 +135,14 @@ impl Parsed<'_> {
         self.is_unterminated = unterminated.is_some();
         self.rows.clear();
         self.malformed.clear();
+        self.legibles.clear();
         self.amounts_ignored = 0;
         let layout = &sources[self.source].layout;
         let mut rows = Rows::new(Block { bytes, offset_bytes, line: 1 }, layout);
         loop {
             let (count, line) = (self.rows.len(), rows.next_line());
             let odd = rows.read_into(&mut self.rows);
-            if counts_lines {
+            if reporting {
                 number_lines(&mut self.rows[count..], line);
             }
             let Some(odd) = odd else { break };
@@ -159,9 +153,12 @@ impl Parsed<'_> {
                     self.amounts_ignored += u64::from(row.amount_ignored && !is_left_out);
                     self.rows.push(plain_row(row, refused_row, offset_bytes));
                 }
-                Err((RowError { kind: malformation, line, offset_bytes: start }, legible)) => {
-                    let place = InBlock::new(start, offset_bytes, line);
-                    self.malformed.push(Malformed { place, malformation, legible });
+                Err((error, legible)) => {
+                    let place = InBlock::new(error.offset_bytes, offset_bytes, error.line);
+                    self.malformed.push((place, error.kind));
+                    if reporting && self.legibles.len() < RefusedRows::MOST_LEGIBLES {
+                        self.legibles.push(legible);
+                    }
                 }
             }
         }

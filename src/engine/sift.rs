@@ -11,12 +11,12 @@ use super::config::{Config, Threads};
 use super::count;
 use super::error::RunError;
 use super::intake::Halt;
-use super::parsed::{Origin, Parsed, SourceBlocks};
+use super::parsed::{InBlock, Origin, Parsed, SourceBlocks};
 use crate::explain::Place;
 use crate::input::Source;
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
-use crate::parser::{Legible, PlainRow};
+use crate::parser::{Legible, PlainRow, first_line, read_legible};
 use crate::pipeline::{Helpers, Pieces, Supply, usable_cores};
 
 /// Inputs below this size together, in bytes, are not worth a thread.
@@ -24,6 +24,9 @@ const SMALL: u64 = 1 << 20;
 
 /// Tells which rows a pass keeps.
 pub(super) trait Sieve: Sync {
+    /// Whether any malformed row may be kept.
+    const READS_MALFORMED: bool;
+
     /// Tells whether a transaction is kept.
     fn keeps(&self, row: &PlainRow) -> bool;
 
@@ -85,17 +88,19 @@ impl Piece<'_> {
             malformation: None,
             marks: Marks::of_bits(row.note),
         }));
-        let transactions = self.sifted.len();
-        let malformed = self.parsed.malformed.iter();
-        let kept = malformed.filter(|row| sieve.keeps_malformed(&row.legible));
-        self.sifted.extend(kept.map(|row| Sifted {
-            offset: row.place.offset,
-            lines_before: 0,
-            legible: row.legible,
-            malformation: Some(row.malformation),
-            marks: Marks::NONE,
-        }));
-        if self.sifted.len() > transactions {
+        if S::READS_MALFORMED && !self.parsed.malformed.is_empty() {
+            let layout = &sources[self.parsed.source].layout;
+            let read =
+                self.parsed.malformed.iter().map(|&(InBlock { offset, .. }, malformation)| {
+                    Sifted {
+                        offset,
+                        lines_before: 0,
+                        legible: read_legible(first_line(&bytes[index(offset)..]).0, layout),
+                        malformation: Some(malformation),
+                        marks: Marks::NONE,
+                    }
+                });
+            self.sifted.extend(read.filter(|row| sieve.keeps_malformed(&row.legible)));
             self.sifted.sort_unstable_by_key(|row| row.offset);
         }
         let (mut at, mut lines_before) = (0, 0);

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::batch::{Batch, Refused};
+use super::batch::{Batch, RefusedRows};
 use super::count;
 use super::merge::Notice;
 use crate::ledger::{Closed, Shard};
@@ -23,7 +23,7 @@ pub(super) struct ShardWorker<'s> {
     counts: Counts,
     rejected: ByKind,
     /// The refused rows of the current block, where they are reported.
-    refused: Vec<Refused>,
+    refused: RefusedRows,
     reporting: bool,
     #[cfg(test)]
     pub(super) fuse: Option<super::panics::Fuse>,
@@ -48,7 +48,7 @@ impl ShardWorker<'_> {
             applied: 0,
             counts: Counts::default(),
             rejected: ByKind::default(),
-            refused: Vec::new(),
+            refused: RefusedRows::default(),
             reporting,
             #[cfg(test)]
             fuse: None,
@@ -65,7 +65,7 @@ impl ShardWorker<'_> {
         self.rejected.add(row.kind, row.amount);
         if self.reporting {
             let (place, legible) = (row.place(), row.unplaced());
-            self.refused.push(Refused { place, reason, legible });
+            self.refused.push(place, reason, legible);
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Registry {
     remembers_all: bool,
     /// Named transactions have places; otherwise shards find them by id.
     knows_places: bool,
+    /// The most places that can be given away.
+    places: usize,
     /// Where the transactions are that rows refer to, by the numbers that the ids have for them.
     spots: Vec<Spot>,
     /// The places given away, by shard.
@@ -45,13 +47,16 @@ impl Registry {
     pub const AHEAD: usize = TxIds::AHEAD;
 
     /// Makes the registry of a run whose rows refer to the ids named in `ids` and no others.
-    pub fn of_named(ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
+    pub fn of_named(mut ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
+        ids.end_names();
         let knows_places = space == TxIdSpace::Global;
+        let places = if knows_places { ids.named() } else { 0 };
         Self {
             space,
             remembers_all: false,
             knows_places,
-            spots: huge_pages::room_for(if knows_places { ids.named() } else { 0 }),
+            places,
+            spots: huge_pages::room_for(places, places),
             ids,
             taken: vec![0; shards],
             unnamed: 0,
@@ -64,15 +69,14 @@ impl Registry {
         Self { remembers_all: true, knows_places: false, ..registry }
     }
 
-    /// How many places each shard will give away, about: at most so many, where there is one shard.
+    /// How many places will be taken in each shard, about: no more, where there is one shard.
     pub fn places_of_a_shard(&self) -> usize {
-        let (places, shards) = (self.spots.capacity(), self.taken.len());
+        let shards = self.taken.len();
         // Clients are spread evenly, more or less.
-        if shards == 1 { places } else { places / shards * 9 / 8 }
+        if shards == 1 { self.places } else { self.places / shards * 9 / 8 }
     }
 
-    /// Notes how much of the input has been decided: nothing before the first row. It changes no
-    /// outcome.
+    /// Notes how much of the input has been decided. It changes no outcome.
     pub fn foresee(&mut self, done_bytes: u64, total_bytes: u64) {
         self.ids.foresee(done_bytes, total_bytes);
     }

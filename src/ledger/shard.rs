@@ -64,7 +64,7 @@ impl Shard {
         }
     }
 
-    /// Makes one of `shards` shards, with room for as many remembered transactions in places.
+    /// Makes one of `shards` shards, with room for `places` remembered transactions.
     pub fn one_of(shards: usize, rules: Rules, places: usize) -> Self {
         let transactions = Transactions::with_room(places);
         Self { accounts: Accounts::of_share(shards), transactions, ..Self::new(rules) }

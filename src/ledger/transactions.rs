@@ -66,9 +66,9 @@ pub(super) struct Found<'t> {
 }
 
 impl Transactions {
-    /// Starts with room for as many places, which takes no memory before they are used.
+    /// Starts with room for so many places, which takes no memory before they are used.
     pub(super) fn with_room(places: usize) -> Self {
-        Self { placed: huge_pages::room_for(places), by_id: HashMap::default() }
+        Self { placed: huge_pages::room_for(places, places), by_id: HashMap::default() }
     }
 
     /// Puts a transaction of the account of `owner` into a place. Places are taken in

@@ -38,17 +38,23 @@ impl Lines {
 
     /// Appends a text of any length.
     pub(super) fn append(&mut self, text: &[u8]) {
-        self.bytes.truncate(self.length);
-        self.bytes.extend_from_slice(text);
-        self.length = self.bytes.len();
+        self.make_room(text.len());
+        self.bytes[self.length..][..text.len()].copy_from_slice(text);
+        self.length += text.len();
+    }
+
+    /// Makes room for so many bytes behind the lines.
+    #[inline]
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes.len() - self.length < bytes {
+            self.bytes.resize(self.length + bytes.max(ROOM_BYTES), 0);
+        }
     }
 
     /// Starts a line.
     #[inline]
     pub(super) fn line(&mut self) -> Line<'_> {
-        if self.bytes.len() - self.length < LINE_BYTES {
-            self.bytes.resize(self.length + ROOM_BYTES, 0);
-        }
+        self.make_room(LINE_BYTES);
         let room = self.bytes[self.length..].first_chunk_mut().expect("room has been made");
         Line { room, length: 0, lines_length: &mut self.length }
     }
@@ -79,12 +85,11 @@ impl Line<'_> {
 
     #[inline]
     pub(super) fn balance(&mut self, balance: Balance) {
-        match balance.short_text() {
-            Some((text, length)) => self.put(&text, length),
-            None => {
-                let (text, length) = balance.long_text();
-                self.put(&text, length);
-            }
+        if let Some((text, length)) = balance.short_text() {
+            self.put(&text, length);
+        } else {
+            let (text, length) = balance.long_text();
+            self.put(&text, length);
         }
     }
 
@@ -174,6 +179,22 @@ mod tests {
         assert_eq!(lines.bytes(), [expected, b"end".to_vec()].concat());
         lines.clear();
         assert_eq!(lines.bytes(), b"");
+    }
+
+    #[test]
+    fn room_is_made_once_for_many_lines_and_for_texts_of_any_length() {
+        let mut lines = Lines::default();
+        lines.append(&vec![b'a'; 3 * ROOM_BYTES]);
+        let mut rooms = std::collections::BTreeSet::new();
+        for _ in 0..500 {
+            lines.append(b"name,");
+            let mut line = lines.line();
+            line.number(7);
+            line.end();
+            rooms.insert(lines.bytes.len());
+        }
+        assert_eq!(lines.bytes().len(), 3 * ROOM_BYTES + 3_000);
+        assert_eq!(rooms.len(), 1, "{rooms:?}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Where the bytes of a short line stand that end fields or lie around them, as bits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Marks {
+struct Ends {
     commas: u64,
     quotes: u64,
     blanks: u64,
@@ -49,36 +49,36 @@ pub(super) struct Marks {
 #[derive(Clone, Debug)]
 pub(super) struct UnquotedFields<'a> {
     line: &'a [u8],
-    marks: Marks,
+    ends: Ends,
     /// Where the next field starts, if there is one.
     start: Option<usize>,
 }
 
-impl Marks {
+impl Ends {
     /// The longest line that is looked at in one go, in bytes.
     const MOST_BYTES: usize = 63;
 
     /// Looks at eight bytes at a time.
     fn of(line: &[u8]) -> Self {
         debug_assert!(line.len() <= Self::MOST_BYTES);
-        let mut marks = Self { commas: 0, quotes: 0, blanks: 0 };
+        let mut ends = Self { commas: 0, quotes: 0, blanks: 0 };
         let (words, rest) = line.as_chunks();
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
         for (word, shift) in words.iter().chain([&last]).zip((0_u32..).step_by(8)) {
             let word = u64::from_le_bytes(*word);
-            marks.commas |= gathered(places_of(word, b',')) << shift;
-            marks.quotes |= gathered(places_of(word, b'"')) << shift;
-            marks.blanks |= gathered(places_of(word, b' ') | places_of(word, b'\t')) << shift;
+            ends.commas |= gathered(places_of(word, b',')) << shift;
+            ends.quotes |= gathered(places_of(word, b'"')) << shift;
+            ends.blanks |= gathered(places_of(word, b' ') | places_of(word, b'\t')) << shift;
         }
-        marks
+        ends
     }
 }
 
 /// One in each byte of a word.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// Marks the bytes of a word that are `byte`, each with its lowest bit.
+/// Ends the bytes of a word that are `byte`, each with its lowest bit.
 #[inline]
 fn places_of(word: u64, byte: u8) -> u64 {
     let other = word ^ (u64::from(byte) * ONES);
@@ -97,11 +97,11 @@ impl<'a> UnquotedFields<'a> {
     /// Starts at the first field; `None` where the line is not short or has quotes.
     #[inline]
     pub(super) fn of(line: &'a [u8]) -> Option<Self> {
-        if line.len() > Marks::MOST_BYTES {
+        if line.len() > Ends::MOST_BYTES {
             return None;
         }
-        let marks = Marks::of(line);
-        (marks.quotes == 0).then_some(Self { line, marks, start: Some(0) })
+        let ends = Ends::of(line);
+        (ends.quotes == 0).then_some(Self { line, ends, start: Some(0) })
     }
 }
 
@@ -112,16 +112,18 @@ impl<'a> Iterator for UnquotedFields<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let start = self.start?;
         let place = |bits: u32| usize::try_from(bits).expect("at most 64");
-        let commas = self.marks.commas >> start;
+        let commas = self.ends.commas >> start;
         let end =
             if commas == 0 { self.line.len() } else { start + place(commas.trailing_zeros()) };
         self.start = (commas != 0).then_some(end + 1);
         let field = &self.line[start..end];
-        let before = place((self.marks.blanks >> start).trailing_ones());
-        let Some(field) = field.get(before..) else { return Some(&[]) };
-        // The blanks before the end, the last one highest; none before a field without bytes.
-        let behind = self.marks.blanks.checked_shl(u64::BITS - u32::try_from(end).ok()?);
-        let behind = place(behind.unwrap_or(0).leading_ones());
+        // Blanks end with the field: no comma is one, nor what is behind the line.
+        let before = place((self.ends.blanks >> start).trailing_ones());
+        let field = &field[before..];
+        // The blanks before the end, the last one highest; none before the start of the line.
+        let behind = u64::BITS - u32::try_from(end).expect("at most 63");
+        let behind = self.ends.blanks.checked_shl(behind).unwrap_or(0).leading_ones();
+        let behind = place(behind);
         Some(&field[..field.len().saturating_sub(behind)])
     }
 }
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn lines_of_any_length_and_any_bytes_are_cut() {
-        for length in 0..=Marks::MOST_BYTES + 1 {
+        for length in 0..=Ends::MOST_BYTES + 1 {
             for (byte, other) in
                 [(b',', b'x'), (b' ', b','), (b'\t', b' '), (b'\xac', b','), (b'x', 0)]
             {
@@ -229,7 +231,7 @@ mod tests {
                     let mut line = vec![other; length];
                     line[at] = byte;
                     let unquoted = UnquotedFields::of(&line).map(Iterator::collect::<Vec<_>>);
-                    assert_eq!(unquoted.is_some(), length <= Marks::MOST_BYTES);
+                    assert_eq!(unquoted.is_some(), length <= Ends::MOST_BYTES);
                     let expected: Vec<_> = Fields::new(&line).map(Result::unwrap).collect();
                     assert!(unquoted.is_none_or(|it| it == expected), "{:?}", line.escape_ascii());
                 }

@@ -143,7 +143,7 @@ fn millions_of_bad_rows_take_little_memory() {
         }
     }
     folder.write("in.csv", file);
-    // All of them kept would take 80 MB, at 40 bytes each. The stacks of four threads are 8 MiB, and
+    // All of them kept would take 32 MB, at 16 bytes each, and up to 96 more for what is legible. The stacks of four threads are 8 MiB, and
     // what waits for the collector differs from run to run: some 12 MiB if a worker lags behind.
     let ran = run_within(40, &folder, "in.csv --workers 2 --rejects rejects.csv").ended(0);
     let ran = ran.with_balances("7,6.0000,0.0000,6.0000,false\n");

@@ -136,6 +136,17 @@ fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
+/// A block holds 131,072 of them: what is kept of each counts.
+#[test]
+fn the_shortest_bad_rows_take_little_memory_in_each_of_four_readers() {
+    let folder = Folder::new();
+    folder.write("in.csv", [HEADER, &b"x\n".repeat(4_000_000)].concat());
+    // Twelve pieces with 2 MiB each; where they are reported, lists of as much that wait as well.
+    for (how, most_more) in [("", 32 * MIB), (" --rejects /dev/null", 96 * MIB)] {
+        assert_takes(&folder, &format!("in.csv --readers 4 --threads always{how}"), 0, most_more);
+    }
+}
+
 #[test]
 fn bad_rows_take_no_memory_of_their_own() {
     let taken = refuse(2_000_000);

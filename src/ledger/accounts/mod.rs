@@ -23,8 +23,8 @@ use table::Table;
 use crate::account::Account;
 use crate::amount::Balance;
 
-/// Clients below this are always found in a table: it takes 1 MiB for them, and as much again for
-/// what is held.
+/// Clients below this, or below a shard's share of [`SMALL_CLIENTS`], are always found in a table: it
+/// takes 1 MiB for them in each shard, and as much again for what is held.
 const FIRST_CLIENTS: u64 = 1 << 17;
 
 /// Clients below this are found in a table once they are [`ACCOUNTS_PER_REVIEW`]; with several shards,

@@ -19,8 +19,9 @@ impl Table {
     /// Makes the table longer; the new places are empty.
     pub(super) fn extend(&mut self, length: usize) {
         if length > self.entries.len() {
-            // The next doubling of a large table finds its place free then.
-            let room = if length > MOST_WRITTEN { length * 2 } else { length };
+            // The next doubling of a large table finds its place free then, in both columns.
+            let is_large = length > MOST_WRITTEN && huge_pages::has_room_for::<u64>(length * 4);
+            let room = if is_large { length * 2 } else { length };
             extend_column(&mut self.entries, room);
             if !self.held.is_empty() {
                 extend_column(&mut self.held, room);
@@ -46,6 +47,7 @@ impl Table {
 
     /// Adds a place at the end.
     pub(super) fn push(&mut self, entry: Entry) {
+        debug_assert_eq!(self.length, self.entries.len(), "not beyond room for others");
         self.entries.push(entry.bits());
         self.length = self.entries.len();
     }

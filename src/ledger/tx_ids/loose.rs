@@ -26,7 +26,7 @@ pub(super) struct LooseIds {
 /// How much of the input the ids so far are from.
 #[derive(Clone, Copy, Debug, Default)]
 struct Outlook {
-    /// The slots in use when the input was begun.
+    /// The slots in use when the first id was decided.
     named: usize,
     done_bytes: u64,
     /// Zero where that is not known.
@@ -172,7 +172,7 @@ impl LooseIds {
     const FEWEST: usize = 8;
     /// The slots in use of a bucket, on average, before the table grows: more would make more of
     /// the ids go to the next bucket, fewer would take more memory: it is 26 bytes an id just after a
-    /// growth.
+    /// growth, and 51 after one by four.
     const MANY: usize = 5;
     /// How many times its size a new table has room for: it takes no memory before it is used.
     const ROOM: usize = 4;
@@ -329,10 +329,15 @@ impl LooseIds {
         self.count += 1;
     }
 
+    /// Notes that what has come so far are names, not ids that have been decided; tells how many.
+    pub(super) fn end_names(&mut self) -> usize {
+        self.outlook.named = self.count;
+        self.count
+    }
+
     /// Notes how much of the input has come.
     pub(super) fn foresee(&mut self, done_bytes: u64, total_bytes: u64) {
-        let named = if done_bytes == 0 { self.count } else { self.outlook.named };
-        self.outlook = Outlook { named, done_bytes, total_bytes };
+        self.outlook = Outlook { done_bytes, total_bytes, ..self.outlook };
     }
 
     /// How many times as large the table is to be: four, so that it is moved less often, where that
@@ -382,7 +387,7 @@ impl LooseIds {
     /// Moves everything to a table of `size` buckets, a power of two, or the fewest.
     fn resize(&mut self, size: usize) {
         let size = size.max(Self::FEWEST);
-        let mut buckets = huge_pages::room_for(size * Self::ROOM);
+        let mut buckets = huge_pages::room_for(size, size * Self::ROOM);
         buckets.resize(size, Bucket::default());
         let before = std::mem::replace(&mut self.buckets, buckets);
         self.homes.resize(size);
@@ -398,7 +403,8 @@ impl LooseIds {
         self.buckets.len() * size_of::<Bucket>()
     }
 
-    /// How many slots are in use.
+    /// The slots in use.
+    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.count
     }

@@ -86,7 +86,7 @@ impl IndexMap {
     #[inline]
     pub(super) fn reserve(&mut self, more: usize) {
         // Five eighths may be in use: more would make probing read further.
-        let least = (self.count + more) * 8 / 5 + 1;
+        let least = ((self.count + more) * 8).div_ceil(5);
         if least > self.slots.len() {
             self.resize(least.next_power_of_two().max(Self::FEWEST));
         }
@@ -94,7 +94,7 @@ impl IndexMap {
 
     #[cold]
     fn resize(&mut self, size: usize) {
-        let mut slots = huge_pages::room_for(size);
+        let mut slots = huge_pages::room_for(size, size);
         slots.resize(size, Slot::EMPTY);
         let before = std::mem::replace(&mut self.slots, slots);
         self.homes.resize(size);

@@ -37,8 +37,9 @@ pub struct TxIds {
     /// The numbers of named ids that had no page when they were asked for, and whose entry has no
     /// room for a number, or that had no entry.
     apart: IndexMap,
-    /// The ids that have been named.
+    /// The ids that have been named, and those of them that were loose at the end of the names.
     named: usize,
+    loose_names: usize,
     /// The numbers given away.
     numbers: usize,
     /// Many rows of the last ones decided together turned to another page.
@@ -111,6 +112,7 @@ impl Default for TxIds {
             rankings: Vec::new(),
             apart: IndexMap::default(),
             named: 0,
+            loose_names: 0,
             numbers: 0,
             is_scattered: false,
         }
@@ -128,6 +130,12 @@ impl TxIds {
     /// Notes how much of the input has come, so that tables grow to what the rest will need.
     pub fn foresee(&mut self, done_bytes: u64, total_bytes: u64) {
         self.directory.loose.foresee(done_bytes, total_bytes);
+    }
+
+    /// Notes that all names have come, so that tables are made of the size that they will need. It
+    /// changes no outcome.
+    pub fn end_names(&mut self) {
+        self.loose_names = self.directory.loose.end_names();
     }
 
     /// Tells how many ids have been named.
@@ -351,8 +359,8 @@ impl TxIds {
     /// Gives the number of a named id that has it neither by rank nor in an entry.
     fn set_apart(&mut self, tx: u64) -> usize {
         if self.apart.is_empty() {
-            // The names are known by now, and those that are loose may come to be here.
-            self.apart.reserve(self.directory.loose.count().min(self.named));
+            // Those of them that are loose come to be here.
+            self.apart.reserve(self.loose_names);
         }
         let number = self.apart.get_or_insert(tx, self.numbers);
         self.numbers += usize::from(number == self.numbers);

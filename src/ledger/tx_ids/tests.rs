@@ -196,7 +196,7 @@ fn a_table_grows_to_what_the_rest_of_the_input_needs() {
     for (done_bytes, size) in [(None, 14), (Some(600), 14), (Some(400), 15), (Some(150), 14)] {
         let mut ids = TxIds::default();
         (0..named).for_each(|index| ids.name(apart(index)));
-        ids.foresee(0, 1_000);
+        ids.end_names();
         for index in 0..decided {
             ids.foresee(done_bytes.map_or(0, |it| 1 + index * it / decided), 1_000);
             assert!(ids.decide(apart(index)).is_first);
@@ -209,6 +209,23 @@ fn a_table_grows_to_what_the_rest_of_the_input_needs() {
             assert_eq!(ids.decide(apart(index)), expected);
         }
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "more than 100,000 ids")]
+fn one_scattered_name_takes_no_room_for_others() {
+    let mut ids = TxIds::default();
+    (0..50_000).for_each(|tx| ids.name(tx));
+    ids.name(1 << 50);
+    ids.end_names();
+    for index in 0..50_000 {
+        ids.decide(index);
+        ids.decide((1 << 40) + index * PAGE_IDS);
+    }
+    ids.decide(1 << 50);
+    let before = held_bytes(&ids);
+    assert!(ids.number(1 << 50).is_some());
+    assert!(held_bytes(&ids) - before <= 2048, "{} to {}", before, held_bytes(&ids));
 }
 
 #[test]
