@@ -32,6 +32,9 @@ const FIRST_CLIENTS: u64 = 1 << 17;
 /// them, and as much again for what is held. Fewer are not worth so much memory.
 const SMALL_CLIENTS: u64 = 1 << 22;
 
+/// A large table grows by as many clients at a time.
+const STEP: u64 = 1 << 16;
+
 /// Beyond the small clients, a table has at most this many entries for an account: 64 bytes, and as much
 /// again for what is held. The rule is that of the arrays in the tables of Lua, which have two.
 const MOST_ENTRIES_PER_ACCOUNT: u64 = 8;
@@ -98,11 +101,12 @@ impl Moved {
 
 #[derive(Debug)]
 pub(super) struct Accounts {
-    /// Clients below this are never in the map.
-    first_clients: u64,
+    /// Clients below this are never in the map; a power of two.
+    near_limit: u64,
     /// Clients below this are in the map as long as they are few.
     small_clients: u64,
-    /// The clients below its length, which is zero or a power of two. Not all are open.
+    /// The clients below its length, which reaches as far as clients have come that are below the
+    /// limit. Not all are open.
     near: Table,
     /// The open accounts in it.
     near_open: usize,
@@ -147,7 +151,7 @@ impl Accounts {
         let shards = u64::try_from(shards.next_power_of_two()).expect("64 bits");
         let small_clients = SMALL_CLIENTS / shards;
         Self {
-            first_clients: FIRST_CLIENTS.min(small_clients),
+            near_limit: FIRST_CLIENTS.min(small_clients),
             small_clients,
             near: Table::default(),
             near_open: 0,
@@ -222,8 +226,8 @@ impl Accounts {
     /// With 2³¹ accounts or more that are not in the table.
     #[inline(never)]
     pub(super) fn add(&mut self, client: u64) -> Slot {
-        if client < self.first_clients {
-            self.extend_near((client + 1).next_power_of_two());
+        if client < self.near_limit {
+            self.extend_near(client);
             return self.find(client);
         }
         let at = u32::try_from(self.far.len()).ok().filter(|at| at >> 31 == 0);
@@ -244,8 +248,12 @@ impl Accounts {
     #[cold]
     fn move_dense(&mut self) -> Option<Moved> {
         let dense = self.dense_clients();
-        let moved = (dense > self.near_clients()).then(|| {
-            self.extend_near(dense);
+        let moved = (dense > self.near_limit).then(|| {
+            self.near_limit = dense;
+            let clients = self.map.keys().copied();
+            if let Some(last) = clients.filter(|&client| client < dense).max() {
+                self.extend_near(last);
+            }
             self.move_near()
         });
         self.next_review = self.map.len() + ACCOUNTS_PER_REVIEW;
@@ -270,9 +278,13 @@ impl Accounts {
         dense
     }
 
-    /// Makes the table cover the clients below `clients`.
+    /// Makes the table reach a client: to the next power of two, or not much farther where it is
+    /// large, as all of it is read in the end.
     #[cold]
-    fn extend_near(&mut self, clients: u64) {
+    fn extend_near(&mut self, client: u64) {
+        let clients = (client + 1).next_power_of_two();
+        let clients =
+            if clients > FIRST_CLIENTS { (client + 1).next_multiple_of(STEP) } else { clients };
         let Ok(length) = usize::try_from(clients) else { return };
         let before = self.near.len();
         if length <= before {
@@ -425,7 +437,7 @@ mod tests {
     #[cfg_attr(miri, ignore = "a table of four million clients")]
     fn clients_on_both_sides_of_the_table_are_found_and_sorted() {
         for shards in [1, 7, 1024] {
-            let edge = Accounts::of_share(shards).first_clients;
+            let edge = Accounts::of_share(shards).near_limit;
             check_edge(Accounts::of_share(shards), edge);
         }
     }
@@ -455,7 +467,9 @@ mod tests {
     #[cfg_attr(miri, ignore = "more than 8,000 accounts, and a table of four million clients")]
     fn a_large_table_is_not_made_for_few_small_clients() {
         let enough = u64::try_from(ACCOUNTS_PER_REVIEW).unwrap();
-        for (step, few, many) in [(900, 0, SMALL_CLIENTS), (2_000, 0, 0)] {
+        // The table ends soon behind the last one.
+        let many = (FIRST_CLIENTS + 900 * (enough - 1)).next_multiple_of(STEP);
+        for (step, few, many) in [(900, 0, many), (2_000, 0, 0)] {
             // Those of the second step are fewer below the limit, and too few for a larger table.
             let mut accounts = Accounts::default();
             let clients = || (0..enough).map(|it| FIRST_CLIENTS + it * step);

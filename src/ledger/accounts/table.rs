@@ -20,8 +20,9 @@ impl Table {
     pub(super) fn extend(&mut self, length: usize) {
         if length > self.entries.len() {
             // The next doubling of a large table finds its place free then, in both columns.
-            let is_large = length > MOST_WRITTEN && huge_pages::has_room_for::<u64>(length * 4);
-            let room = if is_large { length * 2 } else { length };
+            let least = length.next_power_of_two();
+            let is_large = length > MOST_WRITTEN && huge_pages::has_room_for::<u64>(least * 4);
+            let room = if is_large { least * 2 } else { least };
             extend_column(&mut self.entries, room);
             if !self.held.is_empty() {
                 extend_column(&mut self.held, room);
