@@ -17,8 +17,6 @@ pub struct Registry {
     remembers_all: bool,
     /// Named transactions have places; otherwise shards find them by id.
     knows_places: bool,
-    /// The most places that can be given away.
-    places: usize,
     /// Where the transactions are that rows refer to, by the numbers that the ids have for them.
     spots: Vec<Spot>,
     /// The places given away, by shard.
@@ -49,18 +47,18 @@ impl Registry {
     /// Makes the registry of a run whose rows refer to the ids named in `ids` and no others.
     pub fn of_named(mut ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
         ids.end_names();
-        let knows_places = space == TxIdSpace::Global;
-        let places = if knows_places { ids.named() } else { 0 };
-        Self {
+        let mut registry = Self {
+            ids,
             space,
             remembers_all: false,
-            knows_places,
-            places,
-            spots: huge_pages::room_for(places, places),
-            ids,
+            knows_places: space == TxIdSpace::Global,
+            spots: Vec::new(),
             taken: vec![0; shards],
             unnamed: 0,
-        }
+        };
+        let places = registry.most_places();
+        registry.spots = huge_pages::room_for(places, places);
+        registry
     }
 
     /// Makes the registry of a run whose rows may refer to any id.
@@ -69,11 +67,16 @@ impl Registry {
         Self { remembers_all: true, knows_places: false, ..registry }
     }
 
+    /// The most places that can be given away.
+    fn most_places(&self) -> usize {
+        if self.knows_places { self.ids.named() } else { 0 }
+    }
+
     /// How many places will be taken in each shard, about: no more, where there is one shard.
     pub fn places_of_a_shard(&self) -> usize {
-        let shards = self.taken.len();
+        let (places, shards) = (self.most_places(), self.taken.len());
         // Clients are spread evenly, more or less.
-        if shards == 1 { self.places } else { self.places / shards * 9 / 8 }
+        if shards == 1 { places } else { places / shards * 9 / 8 }
     }
 
     /// Notes how much of the input has been decided. It changes no outcome.

@@ -329,10 +329,14 @@ impl LooseIds {
         self.count += 1;
     }
 
-    /// Notes that what has come so far are names, not ids that have been decided; tells how many.
-    pub(super) fn end_names(&mut self) -> usize {
+    /// Notes that what has come so far are names, not ids that have been decided.
+    pub(super) fn end_names(&mut self) {
         self.outlook.named = self.count;
-        self.count
+    }
+
+    /// Tells how many names had come when they ended.
+    pub(super) fn names(&self) -> usize {
+        self.outlook.named
     }
 
     /// Notes how much of the input has come.

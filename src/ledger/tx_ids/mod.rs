@@ -37,9 +37,8 @@ pub struct TxIds {
     /// The numbers of named ids that had no page when they were asked for, and whose entry has no
     /// room for a number, or that had no entry.
     apart: IndexMap,
-    /// The ids that have been named, and those of them that were loose at the end of the names.
+    /// The ids that have been named.
     named: usize,
-    loose_names: usize,
     /// The numbers given away.
     numbers: usize,
     /// Many rows of the last ones decided together turned to another page.
@@ -112,7 +111,6 @@ impl Default for TxIds {
             rankings: Vec::new(),
             apart: IndexMap::default(),
             named: 0,
-            loose_names: 0,
             numbers: 0,
             is_scattered: false,
         }
@@ -135,7 +133,7 @@ impl TxIds {
     /// Notes that all names have come, so that tables are made of the size that they will need. It
     /// changes no outcome.
     pub fn end_names(&mut self) {
-        self.loose_names = self.directory.loose.end_names();
+        self.directory.loose.end_names();
     }
 
     /// Tells how many ids have been named.
@@ -360,7 +358,7 @@ impl TxIds {
     fn set_apart(&mut self, tx: u64) -> usize {
         if self.apart.is_empty() {
             // Those of them that are loose come to be here.
-            self.apart.reserve(self.loose_names);
+            self.apart.reserve(self.directory.loose.names());
         }
         let number = self.apart.get_or_insert(tx, self.numbers);
         self.numbers += usize::from(number == self.numbers);
