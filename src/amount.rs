@@ -9,7 +9,8 @@ use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, SubAssign};
 use std::str::FromStr;
 
-use crate::digits::{self, SHORT, push_start};
+use crate::digits;
+use crate::text::Text;
 
 /// Decimals of every amount and balance.
 pub const DECIMALS: usize = 4;
@@ -209,60 +210,38 @@ impl Balance {
     }
 
     /// Appends the balance to `out` with exactly four decimals, `-0.5000` when negative.
-    #[inline]
     pub fn write_to(self, out: &mut Vec<u8>) {
-        if let Some((text, length)) = self.short_text() {
-            push_start(out, &text, length);
-        } else {
-            let (text, length) = self.long_text();
-            push_start(out, &text, length);
-        }
+        self.push_to(out);
     }
 
-    /// Gives the text of a balance below 10⁸, as almost all are, at the start of the array, and its
-    /// length.
-    #[inline]
-    pub(crate) fn short_text(self) -> Option<([u8; 16], usize)> {
-        const DECIMALS_BYTES: usize = 5;
-
-        let units = i64::try_from(self.0).ok()?.unsigned_abs();
-        let whole = u32::try_from(units / UNITS_PER_WHOLE).ok()?;
-        if u64::from(whole) >= SHORT {
-            return None;
-        }
-        let (digits, count) = digits::short(whole);
-        let decimals = digits::four(u32::try_from(units % UNITS_PER_WHOLE).ok()?);
-        let decimals = u128::from(b'.') | u128::from(u32::from_le_bytes(decimals)) << 8;
-        // What is behind the digits is zero.
-        let text = u128::from(u64::from_le_bytes(digits)) | decimals << (8 * count);
+    /// As [`Balance::write_to`], to anything that takes text.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a balance is one of three in a line of millions")]
+    pub(crate) fn push_to(self, out: &mut impl Text) {
         let is_negative = self.0 < 0 && !(planted!(NegativeFraction) && self.0 > -10_000);
-        let (sign, shift) = if is_negative { (u128::from(b'-'), 8) } else { (0, 0) };
-        let length = usize::from(is_negative) + count + DECIMALS_BYTES;
-        Some(((text << shift | sign).to_le_bytes(), length))
+        if is_negative {
+            out.push(b'-');
+        }
+        // 64 bits are divided sooner.
+        let decimals = if let Ok(units) = i64::try_from(self.0) {
+            let units = units.unsigned_abs();
+            digits::push(out, units / UNITS_PER_WHOLE);
+            units % UNITS_PER_WHOLE
+        } else {
+            self.push_huge_whole(out)
+        };
+        let digits = digits::four(u32::try_from(decimals).expect("below the scale"));
+        let text = u64::from(b'.') | u64::from(u32::from_le_bytes(digits)) << 8;
+        out.put(&text.to_le_bytes(), 1 + DECIMALS);
     }
 
-    /// As [`Balance::short_text`], of any balance.
+    /// Appends what is before the point of a balance beyond 64 bits; gives the units behind it.
     #[cold]
-    pub(crate) fn long_text(self) -> ([u8; 48], usize) {
+    fn push_huge_whole(self, out: &mut impl Text) -> u64 {
         let (units, scale) = (self.0.unsigned_abs(), u128::from(UNITS_PER_WHOLE));
-        let mut buffer = itoa::Buffer::new();
-        // 64 bits are divided sooner.
-        let (whole, decimals) = if let Ok(units) = u64::try_from(units) {
-            (buffer.format(units / UNITS_PER_WHOLE), units % UNITS_PER_WHOLE)
-        } else {
-            let decimals = u64::try_from(units % scale).expect("below the scale");
-            (buffer.format(units / scale), decimals)
-        };
-        let decimals = u32::try_from(decimals).expect("below the scale");
-        let decimals = digits::four(if planted!(LargeFraction) { 0 } else { decimals });
-        let mut text = [0; 48];
-        let mut length = 0;
-        let sign: &[u8] = if self.0 < 0 { b"-" } else { b"" };
-        for part in [sign, whole.as_bytes(), b".", &decimals] {
-            text[length..][..part.len()].copy_from_slice(part);
-            length += part.len();
-        }
-        (text, length)
+        out.extend_from_slice(itoa::Buffer::new().format(units / scale).as_bytes());
+        let decimals = if planted!(LargeFraction) { 0 } else { units % scale };
+        u64::try_from(decimals).expect("below the scale")
     }
 }
 

@@ -1,5 +1,7 @@
-//! Decimal numbers as text: those of at most eight digits, as almost all are, at once and without a
-//! branch; all others by `itoa`.
+//! Decimal numbers as text: up to eight digits at once and without a branch; numbers of more than
+//! sixteen digits by `itoa`.
+
+use crate::text::Text;
 
 /// Numbers below this, 10⁸, have at most eight digits.
 pub(crate) const SHORT: u64 = 100_000_000;
@@ -21,10 +23,16 @@ fn eight_lanes(number: u32) -> u64 {
     tens | twos.wrapping_sub(tens.wrapping_mul(10)) << 8
 }
 
+/// Gives the digits of a number below 10⁸ as text, with zeros in front.
+#[inline]
+pub(crate) fn eight(number: u32) -> [u8; 8] {
+    (eight_lanes(number) | ZEROS).to_le_bytes()
+}
+
 /// Gives the last four digits of a number below 10⁸ as text, with zeros in front.
 #[inline]
 pub(crate) fn four(number: u32) -> [u8; 4] {
-    let [.., a, b, c, d] = (eight_lanes(number) | ZEROS).to_le_bytes();
+    let [.., a, b, c, d] = eight(number);
     [a, b, c, d]
 }
 
@@ -41,23 +49,25 @@ pub(crate) fn short(number: u32) -> ([u8; 8], usize) {
 
 /// Appends a number.
 #[inline]
-pub(crate) fn push(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn push(out: &mut impl Text, number: u64) {
     match u32::try_from(number) {
         Ok(number) if u64::from(number) < SHORT => {
             let (text, length) = short(number);
-            push_start(out, &text, length);
+            out.put(&text, length);
         }
-        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        _ => push_long(out, number),
     }
 }
 
-/// Appends the first `length` bytes of a text. The size of the copy is known to the compiler; what
-/// is too much is taken off.
-#[inline]
-pub(crate) fn push_start<const N: usize>(out: &mut Vec<u8>, text: &[u8; N], length: usize) {
-    let end = out.len() + length;
-    out.extend_from_slice(text);
-    out.truncate(end);
+/// Appends a number of more than eight digits.
+#[inline(never)]
+fn push_long(out: &mut impl Text, number: u64) {
+    if number < SHORT * SHORT {
+        push(out, number / SHORT);
+        out.put(&eight(u32::try_from(number % SHORT).expect("below 10⁸")), 8);
+    } else {
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +83,9 @@ mod tests {
         });
         let scattered = (0..all).map(|it| it * 493 + it % 7);
         for number in (0..all).chain(edges).chain(scattered).filter(|it| *it < 100_000_000) {
-            assert_eq!(&four(number)[..], &format!("{number:08}").as_bytes()[4..]);
+            let digits = eight(number);
+            assert_eq!(&digits[..], format!("{number:08}").as_bytes());
+            assert_eq!(four(number), digits[4..]);
             let (text, length) = short(number);
             assert_eq!(&text[..length], number.to_string().as_bytes());
         }
@@ -82,10 +94,13 @@ mod tests {
     #[test]
     fn numbers_are_appended_whatever_their_size() {
         let mut out = b"1".to_vec();
-        for number in [0, SHORT - 1, SHORT, u64::MAX] {
+        let double = SHORT * SHORT;
+        for number in [0, SHORT - 1, SHORT, SHORT + 7, double - 1, double, u64::MAX] {
             out.push(b',');
             push(&mut out, number);
         }
-        assert_eq!(out, b"1,0,99999999,100000000,18446744073709551615");
+        let shorts = "1,0,99999999,100000000,100000007";
+        let longs = "9999999999999999,10000000000000000,18446744073709551615";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{shorts},{longs}"));
     }
 }

@@ -47,6 +47,7 @@ pub mod report;
 pub mod rules;
 pub mod state_root;
 pub mod summary;
+mod text;
 pub mod transaction;
 
 pub use engine::{

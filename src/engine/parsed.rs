@@ -69,15 +69,25 @@ fn lines_before(line: u64) -> u16 {
 
 /// Tells rows that follow one another how many lines are before them; that of the first is counted
 /// from 1.
+#[inline]
 fn number_lines(rows: &mut [PlainRow], first_line: u64) {
-    let before = lines_before(first_line);
-    let few = usize::from(InBlock::MANY_LINES - before).min(rows.len());
-    let (few, many) = rows.split_at_mut(few);
-    for (row, before) in few.iter_mut().zip(before..InBlock::MANY_LINES) {
-        row.line = before;
+    let first = lines_before(first_line);
+    if rows.len() >= usize::from(InBlock::MANY_LINES - first) {
+        return number_many_lines(rows, first);
     }
-    for row in many {
-        row.line = InBlock::MANY_LINES;
+    let mut before = first;
+    for row in rows {
+        row.line = before;
+        before = before.wrapping_add(1);
+    }
+}
+
+/// As [`number_lines`], where there may be too many of them.
+#[cold]
+fn number_many_lines(rows: &mut [PlainRow], first: u16) {
+    let lines = (first..InBlock::MANY_LINES).chain(std::iter::repeat(InBlock::MANY_LINES));
+    for (row, before) in rows.iter_mut().zip(lines) {
+        row.line = before;
     }
 }
 

@@ -15,9 +15,11 @@ use std::thread;
 use crate::account::Account;
 use crate::amount::Balance;
 use crate::balances_file::COLUMNS;
+use crate::digits;
 use crate::ledger::{Reading, SortedAccounts};
+use crate::text::Text;
 
-use super::lines::{Lines, Text};
+use super::lines::Lines;
 
 /// Fewer accounts than these are written sooner than a thread starts.
 const FEW_ACCOUNTS: usize = 1 << 14;
@@ -126,22 +128,20 @@ fn append_rows(
             return;
         }
         let mut line = text.line();
-        line.number(client);
+        digits::push(&mut line, client);
         line.push(b',');
-        match account.available().short_text() {
+        let start = line.len();
+        account.available().push_to(&mut line);
+        if account.held() == Balance::ZERO {
             // Most accounts: the total is the same text once more.
-            Some((available, length)) if account.held() == Balance::ZERO => {
-                line.put(&available, length);
-                line.put(b",0.0000,", 8);
-                line.put(&available, length);
-            }
-            _ => {
-                line.balance(account.available());
-                for balance in [account.held(), account.total()] {
-                    line.push(b',');
-                    line.balance(balance);
-                }
-            }
+            let available = start..line.len();
+            line.put(b",0.0000,", 8);
+            line.put_again(available);
+        } else {
+            line.push(b',');
+            account.held().push_to(&mut line);
+            line.push(b',');
+            account.total().push_to(&mut line);
         }
         let (locked, length) =
             if account.is_locked() { (b",true\n\0\0", 6) } else { (b",false\n\0", 7) };

@@ -4,10 +4,13 @@
 //! spreadsheet would take for a formula (OWASP, "CSV Injection") gets a `'` in front. Quotes are
 //! doubled, as RFC 4180 says. What the bytes were is not known here.
 
-use super::lines::Text;
+use crate::text::Text;
 
 /// What stands for the part of a text that was cut off.
 const ELLIPSIS: &[u8] = b"...";
+
+/// No byte takes more, `\xNN`.
+const LONGEST_ESCAPE: usize = 4;
 
 /// Appends `text` between quotes, at most `limit_bytes` long before its quotes are doubled: a
 /// longer one is cut between characters and ends in `...`.
@@ -21,8 +24,10 @@ pub(super) fn push_quoted(out: &mut impl Text, text: &[u8], limit_bytes: usize) 
             out.push(b'\'');
         }
         out.extend_from_slice(text);
+    } else if text.len() < limit_bytes / LONGEST_ESCAPE {
+        push_whole(out, text);
     } else {
-        push_escaped(out, text, limit_bytes);
+        push_cut(out, text, limit_bytes);
     }
     out.push(b'"');
 }
@@ -33,11 +38,26 @@ pub(crate) fn push(out: &mut Vec<u8>, text: &[u8]) {
     if memchr::memchr2(b',', b'"', text).is_some() {
         push_quoted(out, text, usize::MAX);
     } else {
-        push_escaped(out, text, usize::MAX);
+        push_whole(out, text);
     }
 }
 
-fn push_escaped(out: &mut impl Text, text: &[u8], limit_bytes: usize) {
+/// Appends a text of which nothing is cut off.
+fn push_whole(out: &mut impl Text, text: &[u8]) {
+    if is_formula(text) {
+        out.push(b'\'');
+    }
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| is_odd(byte)) {
+        out.extend_from_slice(&rest[..at]);
+        push_byte(out, rest[at]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Appends a text that may turn out too long.
+fn push_cut(out: &mut impl Text, text: &[u8], limit_bytes: usize) {
     let mut length_bytes = 0;
     if is_formula(&text[..text.len().min(limit_bytes)]) {
         out.push(b'\'');
@@ -79,9 +99,25 @@ fn push_byte(out: &mut impl Text, byte: u8) {
 /// Tells whether every byte of a text stands for itself between quotes.
 #[inline]
 fn is_plain(text: &[u8]) -> bool {
-    // Without an early end the compiler looks at many bytes at once.
-    let is_odd = |byte| !matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
-    !text.iter().fold(false, |odd, &byte| odd | is_odd(byte))
+    let Some(last) = text.last_chunk() else { return !text.iter().copied().any(is_odd) };
+    // The last bytes are looked at twice, so that there is no rest to be looked at one by one.
+    let (chunks, _) = text.as_chunks();
+    !chunks.iter().chain([last]).fold(false, |odd, chunk| odd | has_odd(chunk))
+}
+
+/// Without an early end the compiler looks at all bytes at once.
+#[inline]
+fn has_odd(chunk: &[u8; 16]) -> bool {
+    chunk.iter().fold(false, |odd, &byte| odd | is_odd(byte))
+}
+
+/// Tells whether a byte stands between quotes otherwise than as itself.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "compilers do this to many bytes at once")]
+fn is_odd(byte: u8) -> bool {
+    // Those beyond ASCII are negative.
+    let is_control = (byte.cast_signed() < b' '.cast_signed()) | (byte == 0x7f);
+    is_control | (byte == b'"') | (byte == b'\\')
 }
 
 /// Tells whether a spreadsheet would take a text for a formula.

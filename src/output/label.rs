@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::lines::Line;
 use crate::outcome::{Malformation, Reason, Rejection};
+use crate::text::Text;
 use crate::transaction::Kind;
 
 /// Room for the longest label; a copy of this size is a few instructions.
@@ -42,7 +42,7 @@ impl Labels {
 
     /// Appends the columns outcome, reason and type with the commas around them.
     #[inline]
-    pub(super) fn push(&self, line: &mut Line<'_>, reason: Reason, kind: Option<Kind>) {
+    pub(super) fn push(&self, line: &mut impl Text, reason: Reason, kind: Option<Kind>) {
         let Label { bytes, length } = &self.0[place(reason, kind)];
         line.put(bytes, *length);
     }
@@ -89,7 +89,7 @@ mod tests {
             for kind in Kind::ALL.into_iter().map(Some).chain([None]) {
                 let mut lines = Lines::default();
                 let mut line = lines.line();
-                line.number(7);
+                line.push(b'7');
                 labels.push(&mut line, reason, kind);
                 line.end();
                 let name = kind.map_or("", Kind::name);

@@ -3,10 +3,11 @@
 //! Appending to a vector asks for room each time, and compilers keep its length in memory; here a line
 //! of known largest length is written first and added then.
 
-use crate::amount::Balance;
-use crate::digits::{self, SHORT};
+use std::ops::Range;
 
-/// The longest line that fits, in bytes, what [`Line::put`] copies too much counted.
+use crate::text::Text;
+
+/// The longest line that fits, in bytes, what [`Text::put`] copies too much counted.
 pub(super) const LINE_BYTES: usize = 1024;
 
 /// Room is made for so many bytes at a time.
@@ -61,35 +62,18 @@ impl Lines {
 }
 
 impl Line<'_> {
-    /// Appends the first `length` bytes of a text. The size of the copy is known to the compiler;
-    /// what is too much is written over.
-    ///
-    /// # Panics
-    /// Without room; so do the other methods.
+    /// Appends a part of the line once more.
     #[inline]
-    pub(super) fn put<const N: usize>(&mut self, text: &[u8; N], length: usize) {
-        *self.room[self.length..].first_chunk_mut().expect("lines are short") = *text;
-        self.length += length;
-    }
+    pub(super) fn put_again(&mut self, part: Range<usize>) {
+        const SHORT: usize = 32;
 
-    #[inline]
-    pub(super) fn number(&mut self, number: u64) {
-        match u32::try_from(number) {
-            Ok(number) if u64::from(number) < SHORT => {
-                let (text, length) = digits::short(number);
-                self.put(&text, length);
+        let length = part.len();
+        match self.room[part.start..].first_chunk::<SHORT>().copied() {
+            Some(text) if length <= SHORT => self.put(&text, length),
+            _ => {
+                self.room.copy_within(part, self.length);
+                self.length += length;
             }
-            _ => self.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
-        }
-    }
-
-    #[inline]
-    pub(super) fn balance(&mut self, balance: Balance) {
-        if let Some((text, length)) = balance.short_text() {
-            self.put(&text, length);
-        } else {
-            let (text, length) = balance.long_text();
-            self.put(&text, length);
         }
     }
 
@@ -100,32 +84,7 @@ impl Line<'_> {
     }
 }
 
-/// Where text is appended to.
-pub(super) trait Text {
-    fn len(&self) -> usize;
-    fn push(&mut self, byte: u8);
-    fn extend_from_slice(&mut self, text: &[u8]);
-    fn truncate(&mut self, length: usize);
-}
-
-impl Text for Vec<u8> {
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.push(byte);
-    }
-
-    fn extend_from_slice(&mut self, text: &[u8]) {
-        self.extend_from_slice(text);
-    }
-
-    fn truncate(&mut self, length: usize) {
-        self.truncate(length);
-    }
-}
-
+/// Panics without room.
 impl Text for Line<'_> {
     #[inline]
     fn len(&self) -> usize {
@@ -148,6 +107,12 @@ impl Text for Line<'_> {
     fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
     }
+
+    #[inline]
+    fn put<const N: usize>(&mut self, text: &[u8; N], length: usize) {
+        *self.room[self.length..].first_chunk_mut().expect("lines are short") = *text;
+        self.length += length;
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +120,8 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::amount::Balance;
+    use crate::digits::{self, SHORT};
 
     #[test]
     fn lines_are_what_was_put_into_them() {
@@ -164,9 +131,9 @@ mod tests {
         for (at, number) in (0..4_000_u64).zip(numbers.into_iter().cycle()) {
             let balance = Balance::from_units(i128::from(number) * i128::from(at) - 5_000);
             let mut line = lines.line();
-            line.number(number);
+            digits::push(&mut line, number);
             line.put(b";#####", 1);
-            line.balance(balance);
+            balance.push_to(&mut line);
             line.extend_from_slice(b", ");
             line.push(b'\n');
             line.end();
@@ -182,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_any_length_is_put_again() {
+        for length in [0, 1, 31, 32, 33, 300] {
+            let mut lines = Lines::default();
+            let mut line = lines.line();
+            line.push(b'<');
+            let part = vec![b'a'; length];
+            line.extend_from_slice(&part);
+            line.push(b'|');
+            line.put_again(1..1 + length);
+            line.push(b'>');
+            line.end();
+            assert_eq!(lines.bytes(), [b"<", &part[..], b"|", &part, b">"].concat());
+        }
+    }
+
+    #[test]
     fn room_is_made_once_for_many_lines_and_for_texts_of_any_length() {
         let mut lines = Lines::default();
         lines.append(&vec![b'a'; 3 * ROOM_BYTES]);
@@ -189,7 +172,7 @@ mod tests {
         for _ in 0..500 {
             lines.append(b"name,");
             let mut line = lines.line();
-            line.number(7);
+            digits::push(&mut line, 7);
             line.end();
             rooms.insert(lines.bytes.len());
         }

@@ -8,9 +8,12 @@ use std::io::{self, Write};
 
 use super::cell;
 use super::label::Labels;
-use super::lines::{LINE_BYTES, Line, Lines, Text};
+use super::lines::{LINE_BYTES, Line, Lines};
+use crate::amount::Balance;
+use crate::digits;
 use crate::outcome::Reason;
 use crate::parser::Legible;
+use crate::text::Text;
 
 /// The most that a record shows of a row's text, escapes counted, quotes not doubled.
 pub const MAX_RAW_BYTES: usize = 256;
@@ -117,16 +120,16 @@ impl<W: Write> RejectsWriter<W> {
 /// Appends everything but the file column.
 fn push_record(mut line: Line<'_>, labels: &Labels, row: &RejectedRow<'_>) {
     let Legible { kind, client, tx, amount } = row.legible;
-    line.number(row.line);
+    digits::push(&mut line, row.line);
     labels.push(&mut line, row.reason, kind);
     for id in [client, tx] {
         if let Some(id) = id {
-            line.number(id);
+            digits::push(&mut line, id);
         }
         line.push(b',');
     }
     if let Some(amount) = amount {
-        line.balance(amount.into());
+        Balance::from(amount).push_to(&mut line);
     }
     line.push(b',');
     cell::push_quoted(&mut line, row.raw, MAX_RAW_BYTES);
