@@ -88,6 +88,14 @@ impl RefusedRows {
         self.legibles.append(&mut others.legibles);
     }
 
+    /// Takes all rows out, and makes room for as many: blocks are much alike.
+    pub(super) fn take(&mut self) -> Self {
+        let room = |length: usize| length + length / 8;
+        let rows = Vec::with_capacity(room(self.rows.len()));
+        let legibles = Vec::with_capacity(room(self.legibles.len()));
+        std::mem::replace(self, Self { rows, legibles })
+    }
+
     /// Gives what can be read of one of the rows, if that is at hand.
     pub(super) fn legible(&self, row: &Refused) -> Option<Legible> {
         self.legibles.get(usize::try_from(row.fields).ok()?).copied()

@@ -139,10 +139,9 @@ impl Config {
     }
 
     /// How many threads parse for the one that takes the rows in order; none where it does so
-    /// itself. Where rows are reported, the collector has a core of its own.
-    pub(super) fn helpers(&self, reporting: bool) -> usize {
-        let cores = || usable_cores().saturating_sub(usize::from(reporting));
-        let readers = self.readers.map_or_else(|| readers_for(cores()), NonZeroUsize::get);
+    /// itself.
+    pub(super) fn helpers(&self) -> usize {
+        let readers = self.readers.map_or_else(|| readers_for(usable_cores()), NonZeroUsize::get);
         if self.uses_threads() && readers > 1 { readers } else { 0 }
     }
 
@@ -291,7 +290,7 @@ mod tests {
         {
             let readers = NonZeroUsize::new(readers);
             let config = Config { readers, threads, ..Config::default() };
-            assert_eq!([false, true].map(|reporting| config.helpers(reporting)), [helpers; 2]);
+            assert_eq!(config.helpers(), helpers);
         }
     }
 

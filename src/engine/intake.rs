@@ -435,7 +435,7 @@ impl<'c, 's> Intake<'c, 's> {
             self.batches[lane].ends_block = true;
             self.flush(lane, lanes)?;
         }
-        let refused = std::mem::take(&mut self.refused);
+        let refused = self.refused.take();
         let notice = BlockNotice { block, line, source, refused };
         lanes.put(Notice::Block { number: self.block, notice })?;
         self.block += 1;

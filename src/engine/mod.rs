@@ -238,7 +238,7 @@ fn process(
         queue_batches: config.queue_batches(reporting),
         pin: config.pin,
         threads: config.uses_threads(),
-        helpers: config.helpers(reporting),
+        helpers: config.helpers(),
     };
     let intake = Intake::new(config, sources, registry, reporting);
     let finished =

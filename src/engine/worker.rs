@@ -97,7 +97,7 @@ impl<'s> Worker for ShardWorker<'s> {
         self.refused_together = refused;
         batch.rows.clear();
         if self.reporting && batch.ends_block {
-            let refused = std::mem::take(&mut self.refused);
+            let refused = self.refused.take();
             outbox.put(Notice::Refused { block: batch.block, refused })?;
         }
         Ok(())

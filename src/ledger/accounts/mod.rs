@@ -390,8 +390,12 @@ impl Accounts {
     /// Gives the account of a client who has one in the table.
     #[inline]
     pub(super) fn account_near(&self, client: u64) -> Account {
-        let slot = self.find(client);
-        self.assemble(slot, self.entry(slot))
+        let at = usize::try_from(client).expect("a place in the table");
+        let (entry, held) = (self.near.entry(at), self.near.held(at));
+        if entry.is_wide() || held == Table::WIDE {
+            return self.assemble(Slot(at), entry);
+        }
+        Account::new(entry.available(), Balance::from_units(held.into()), entry.is_locked())
     }
 
     /// Gives the accounts of the clients from `first` to `last` that are in the table, ascending.
