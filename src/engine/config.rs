@@ -99,7 +99,7 @@ pub struct Config {
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
     /// rejected rows are reported.
     pub queue_batches: usize,
-    /// About how many bytes of input are parsed at a time, 1 … 2³⁰.
+    /// About how many bytes of input are parsed at a time, 1 … 2³⁰; less where the input is small.
     pub block_bytes: usize,
     /// How regular files are read.
     pub io: Io,
@@ -186,11 +186,19 @@ impl Config {
         self.queue_batches.max(1) * if reporting { 4 } else { 1 }
     }
 
-    /// The size of a block within what row offsets can express.
-    pub(super) fn block_bytes(&self) -> usize {
-        self.block_bytes.clamp(1, 1 << 30)
+    /// The size of a block of an input of so many bytes, within what row offsets can express.
+    ///
+    /// A small input is cut smaller, down to half the usual size: threads begin and end together
+    /// sooner, and less memory is new.
+    pub(super) fn block_bytes(&self, input_bytes: Option<u64>) -> usize {
+        let share = input_bytes.map_or(u64::MAX, |bytes| bytes / FEWEST_BLOCKS);
+        let most = usize::try_from(share).unwrap_or(usize::MAX).max(Self::BLOCK_BYTES / 2);
+        self.block_bytes.clamp(1, 1 << 30).min(most)
     }
 }
+
+/// Inputs of fewer blocks are cut into smaller ones.
+const FEWEST_BLOCKS: u64 = 256;
 
 /// How many threads parse, unless set.
 fn readers_for(cores: usize) -> usize {
@@ -279,6 +287,25 @@ mod tests {
             let config = Config { queue_batches, ..Config::default() };
             assert_eq!([false, true].map(|reporting| config.queue_batches(reporting)), expected);
         }
+    }
+
+    #[test]
+    fn blocks_of_small_inputs_are_smaller() {
+        let block_bytes = |block_bytes, input_bytes| {
+            Config { block_bytes, ..Config::default() }.block_bytes(input_bytes)
+        };
+        let usual = Config::BLOCK_BYTES;
+        for (input_bytes, expected) in [
+            (None, usual),
+            (Some(0), usual / 2),
+            (Some(40 << 20), 160 << 10),
+            (Some(64 << 20), usual),
+            (Some(u64::MAX), usual),
+        ] {
+            assert_eq!(block_bytes(usual, input_bytes), expected, "{input_bytes:?}");
+            assert_eq!(block_bytes(0, input_bytes), 1);
+        }
+        assert_eq!(block_bytes(usize::MAX, None), 1 << 30);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl<'c, 's> Intake<'c, 's> {
 
     /// Parses all sources and takes their rows.
     fn read_alone(&mut self, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        let mut supply = SourceBlocks::new(self.sources, self.config.block_bytes());
+        let mut supply = SourceBlocks::new(self.sources, self.config);
         let mut parsed = Parsed::default();
         while supply.fill(&mut parsed) {
             parsed.parse(self.sources, self.config, self.reporting);
@@ -159,7 +159,7 @@ impl<'c, 's> Intake<'c, 's> {
     /// Has all sources parsed by helpers and takes their rows in input order.
     fn read_with(&mut self, helpers: Helpers, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
         let (sources, config) = (self.sources, self.config);
-        let supply = SourceBlocks::new(sources, config.block_bytes());
+        let supply = SourceBlocks::new(sources, config);
         let reporting = self.reporting;
         let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, config, reporting);
         let reader = |pieces: &mut Pieces<Parsed<'s>>| {

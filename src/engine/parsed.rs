@@ -186,27 +186,28 @@ impl Parsed<'_> {
 }
 
 /// Supplies the blocks of all sources, one source after the other.
-pub(super) struct SourceBlocks<'s> {
+pub(super) struct SourceBlocks<'c, 's> {
     sources: &'s [Source],
-    block_bytes: usize,
+    config: &'c Config,
     /// The index of the source that is read.
     source: usize,
     /// The blocks of the source that is read, once it has been begun.
     blocks: Option<Blocks<'s>>,
 }
 
-impl<'s> SourceBlocks<'s> {
-    pub(super) fn new(sources: &'s [Source], block_bytes: usize) -> Self {
-        Self { sources, block_bytes, source: 0, blocks: None }
+impl<'c, 's> SourceBlocks<'c, 's> {
+    pub(super) fn new(sources: &'s [Source], config: &'c Config) -> Self {
+        Self { sources, config, source: 0, blocks: None }
     }
 }
 
-impl<'s> Supply for SourceBlocks<'s> {
+impl<'s> Supply for SourceBlocks<'_, 's> {
     type Piece = Parsed<'s>;
 
     fn fill(&mut self, piece: &mut Parsed<'s>) -> bool {
         let Some(source) = self.sources.get(self.source) else { return false };
-        let blocks = self.blocks.get_or_insert_with(|| source.blocks(self.block_bytes));
+        let block_bytes = self.config.block_bytes(source.size_bytes());
+        let blocks = self.blocks.get_or_insert_with(|| source.blocks(block_bytes));
         if let Origin::Block(used) = std::mem::take(&mut piece.origin) {
             blocks.recycle(used);
         }

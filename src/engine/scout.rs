@@ -85,7 +85,7 @@ pub(super) fn named_ids(sources: &[Source], config: &Config) -> Result<TxIds, Ru
         let is_small = source.size_bytes().is_some_and(|size| size < SMALL);
         let threads = if is_small || !config.uses_threads() { 1 } else { usable_cores() };
         let parts = if threads == 1 { 1 } else { threads * PARTS_PER_THREAD };
-        let parts = source.parts(parts, config.block_bytes())?;
+        let parts = source.parts(parts, config.block_bytes(source.size_bytes()))?;
         scout_parts(parts, threads, source, config, &ids)?;
     }
     if config.interrupt.is_requested() { Err(RunError::Interrupted) } else { Ok(ids.into_inner()) }

@@ -63,9 +63,9 @@ struct Piece<'s> {
     sifted: Vec<Sifted>,
 }
 
-struct PieceSupply<'s>(SourceBlocks<'s>);
+struct PieceSupply<'c, 's>(SourceBlocks<'c, 's>);
 
-impl<'s> Supply for PieceSupply<'s> {
+impl<'s> Supply for PieceSupply<'_, 's> {
     type Piece = Piece<'s>;
 
     fn fill(&mut self, piece: &mut Piece<'s>) -> bool {
@@ -138,7 +138,7 @@ pub(super) fn sift<S: Sieve>(
     keep: impl FnMut(Kept),
 ) -> Result<(), RunError> {
     let mut pass = Pass { sources, config, until, line: None, keep };
-    let mut supply = PieceSupply(SourceBlocks::new(sources, config.block_bytes()));
+    let mut supply = PieceSupply(SourceBlocks::new(sources, config));
     let work = |piece: &mut Piece<'_>| piece.sift(sieve, sources, config);
     let helpers = helpers(sources, config);
     if helpers == 0 {
