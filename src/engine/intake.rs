@@ -188,6 +188,7 @@ impl<'c, 's> Intake<'c, 's> {
                     self.registry.foresee(self.taken_bytes, total);
                 }
                 self.taken_bytes += parsed.taken_bytes;
+                source.release(block.offset_bytes);
                 let first_line = self.line.unwrap_or(source.line);
                 self.enter_parsed(parsed, lanes)?;
                 self.line = Some(first_line + parsed.lines);

@@ -63,6 +63,13 @@ impl Content {
         }
     }
 
+    /// Lets go of the memory of bytes that have been read.
+    pub(super) fn release(&self, place: u64) {
+        if let Self::Mapped(map) = self {
+            map.release(usize::try_from(place).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Digests all bytes, as long as `go_on` says so.
     pub(super) fn digest(&self, hasher: &mut Hasher, go_on: impl Fn() -> bool) -> io::Result<()> {
         const CHUNK: usize = 1 << 20;

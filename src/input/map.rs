@@ -9,12 +9,20 @@
 use std::fs::File;
 use std::io;
 #[cfg(feature = "cli")]
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 
 /// A file mapped for reading.
-pub(super) struct Map(Mmap);
+pub(super) struct Map {
+    bytes: Mmap,
+    /// How many bytes at its start have been let go of.
+    released: AtomicUsize,
+}
+
+/// So many bytes are let go of at a time.
+const RELEASE_BYTES: usize = 4 << 20;
 
 impl Map {
     /// Maps the whole of a file.
@@ -29,11 +37,31 @@ impl Map {
         if let Err(error) = map.advise(Advice::Sequential) {
             tracing::debug!(%error, "no read-ahead for the map");
         }
-        Ok(Self(map))
+        Ok(Self { bytes: map, released: AtomicUsize::new(0) })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// Lets go of the memory in which the bytes before a place stand, which have been read. Those who
+    /// look at them again get them from the file again.
+    ///
+    /// It takes the system milliseconds to let go of a large map; here others work meanwhile.
+    pub(super) fn release(&self, place: usize) {
+        let end = place / RELEASE_BYTES * RELEASE_BYTES;
+        // Relaxed: nothing follows from it but what is let go of, once or twice.
+        let start = self.released.fetch_max(end, Ordering::Relaxed);
+        if start < end {
+            // SAFETY: the map is shared with the file and only read, so nothing is in its memory
+            // that is not in the file; the addresses stay mapped.
+            let advised = unsafe {
+                self.bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start)
+            };
+            if let Err(error) = advised {
+                tracing::debug!(%error, "a part of the map is not let go of");
+            }
+        }
     }
 }
 
@@ -72,4 +100,28 @@ pub fn install_truncation_guard() -> io::Result<()> {
     // takes no lock and touches no memory but a constant and an atomic.
     unsafe { signal_hook::low_level::register(signal_hook::consts::SIGBUS, guard)? };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "files are not mapped there")]
+    fn what_is_released_can_be_read_again() {
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(2 * RELEASE_BYTES + 100).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("input.csv");
+        std::fs::write(&path, &bytes).unwrap();
+        let map = Map::of(&File::open(path).unwrap()).unwrap();
+        let released = |place| {
+            map.release(place);
+            assert!(map.bytes() == bytes);
+            map.released.load(Ordering::Relaxed)
+        };
+        assert_eq!(released(RELEASE_BYTES - 1), 0);
+        assert_eq!(released(RELEASE_BYTES), RELEASE_BYTES);
+        assert_eq!(released(bytes.len()), 2 * RELEASE_BYTES);
+        assert_eq!(released(0), 2 * RELEASE_BYTES);
+    }
 }

@@ -238,6 +238,13 @@ impl Source {
         Blocks::split(&self.name, &self.content, self.span(), block_bytes, parts)
     }
 
+    /// Lets go of the memory of what stands well before a place in the input: it has been read. Rows
+    /// that are to be shown stand nearer.
+    pub(crate) fn release(&self, place: u64) {
+        const KEPT_BYTES: u64 = 16 << 20;
+        self.content.release(place.saturating_sub(self.skipped + KEPT_BYTES));
+    }
+
     fn span(&self) -> Span {
         let end = self.end.or_else(|| self.content.len());
         Span { start: self.start, end, skipped: self.skipped }
