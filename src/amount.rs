@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, SubAssign};
 use std::str::FromStr;
 
-use crate::digits;
+use crate::decimal;
 use crate::text::Text;
 
 /// Decimals of every amount and balance.
@@ -225,12 +225,12 @@ impl Balance {
         // 64 bits are divided sooner.
         let decimals = if let Ok(units) = i64::try_from(self.0) {
             let units = units.unsigned_abs();
-            digits::push(out, units / UNITS_PER_WHOLE);
+            decimal::push(out, units / UNITS_PER_WHOLE);
             units % UNITS_PER_WHOLE
         } else {
             self.push_huge_whole(out)
         };
-        let digits = digits::four(u32::try_from(decimals).expect("below the scale"));
+        let digits = decimal::four(u32::try_from(decimals).expect("below the scale"));
         let text = u64::from(b'.') | u64::from(u32::from_le_bytes(digits)) << 8;
         out.put(&text.to_le_bytes(), 1 + DECIMALS);
     }

@@ -23,9 +23,9 @@ mod planted;
 pub mod account;
 pub mod amount;
 pub mod balances_file;
+mod decimal;
 pub mod diff;
 pub mod digest;
-mod digits;
 mod engine;
 pub mod explain;
 #[cfg(fuzzing)]

@@ -5,7 +5,7 @@ use super::as_text::outcome;
 use super::listing::Subject;
 use super::runs::RowDifference;
 use crate::amount::Balance;
-use crate::digits;
+use crate::decimal;
 use crate::output::cell;
 use crate::transaction::Kind;
 
@@ -72,7 +72,7 @@ pub(super) fn push_row(out: &mut Vec<u8>, row: &RowDifference<'_>) {
 
 fn push_number(out: &mut Vec<u8>, number: Option<u64>) {
     if let Some(number) = number {
-        digits::push(out, number);
+        decimal::push(out, number);
     }
 }
 

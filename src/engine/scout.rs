@@ -16,7 +16,7 @@ use super::count;
 use super::error::RunError;
 use crate::input::{Blocks, InputError, Source};
 use crate::ledger::TxIds;
-use crate::parser::{Layout, LineReader, find_bytes, first_line};
+use crate::parser::{Layout, LineReader, first_line};
 use crate::pipeline::usable_cores;
 use crate::transaction::{Kind, Transaction};
 
@@ -160,7 +160,7 @@ pub(crate) fn scout_block(bytes: &[u8], layout: &Layout, named: &mut Vec<u64>) {
     let mut at = 0;
     for (stretch, start) in bytes.chunks(STRETCH).zip((0..).step_by(STRETCH)) {
         hits.clear();
-        find_bytes(stretch, LETTERS, &mut hits);
+        lines.find(stretch, LETTERS, &mut hits);
         for hit in &hits {
             let hit = start + usize::try_from(*hit).expect("within a stretch");
             if hit < at {

@@ -2,7 +2,7 @@
 
 use super::story::Draft;
 use crate::amount::{Amount, Balance, DECIMALS};
-use crate::digits;
+use crate::decimal;
 use crate::transaction::Transaction;
 
 /// Appends a row as `type,client,tx,amount`, without a line end.
@@ -11,9 +11,9 @@ pub(super) fn append_plain(out: &mut Vec<u8>, draft: &Draft) {
     let Transaction { client, tx, amount, kind } = draft.transaction;
     out.extend_from_slice(kind.name().as_bytes());
     out.push(b',');
-    digits::push(out, client);
+    decimal::push(out, client);
     out.push(b',');
-    digits::push(out, tx);
+    decimal::push(out, tx);
     out.push(b',');
     if let Some(amount) = amount {
         append_amount(out, amount, draft.decimals);
@@ -31,8 +31,8 @@ pub(super) fn append_template(out: &mut Vec<u8>, template: &[u8], draft: &Draft)
         let (mark, rest) = part.split_first().expect("a letter follows each mark");
         match mark {
             b'k' => out.extend_from_slice(kind.name().as_bytes()),
-            b'c' => digits::push(out, client),
-            b't' => digits::push(out, tx),
+            b'c' => decimal::push(out, client),
+            b't' => decimal::push(out, tx),
             b'a' => append_amount(out, amount.unwrap_or(Amount::MIN), draft.decimals),
             _ => unreachable!("a template has no other mark"),
         }

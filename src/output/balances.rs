@@ -15,7 +15,7 @@ use std::thread;
 use crate::account::Account;
 use crate::amount::Balance;
 use crate::balances_file::COLUMNS;
-use crate::digits;
+use crate::decimal;
 use crate::ledger::{Reading, SortedAccounts};
 use crate::text::Text;
 
@@ -128,7 +128,7 @@ fn append_rows(
             return;
         }
         let mut line = text.line();
-        digits::push(&mut line, client);
+        decimal::push(&mut line, client);
         line.push(b',');
         let start = line.len();
         account.available().push_to(&mut line);

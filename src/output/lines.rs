@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::amount::Balance;
-    use crate::digits::{self, SHORT};
+    use crate::decimal::{self, SHORT};
 
     #[test]
     fn lines_are_what_was_put_into_them() {
@@ -131,7 +131,7 @@ mod tests {
         for (at, number) in (0..4_000_u64).zip(numbers.into_iter().cycle()) {
             let balance = Balance::from_units(i128::from(number) * i128::from(at) - 5_000);
             let mut line = lines.line();
-            digits::push(&mut line, number);
+            decimal::push(&mut line, number);
             line.put(b";#####", 1);
             balance.push_to(&mut line);
             line.extend_from_slice(b", ");
@@ -172,7 +172,7 @@ mod tests {
         for _ in 0..500 {
             lines.append(b"name,");
             let mut line = lines.line();
-            digits::push(&mut line, 7);
+            decimal::push(&mut line, 7);
             line.end();
             rooms.insert(lines.bytes.len());
         }

@@ -10,7 +10,7 @@ use super::cell;
 use super::label::Labels;
 use super::lines::{LINE_BYTES, Line, Lines};
 use crate::amount::Balance;
-use crate::digits;
+use crate::decimal;
 use crate::outcome::Reason;
 use crate::parser::Legible;
 use crate::text::Text;
@@ -120,11 +120,11 @@ impl<W: Write> RejectsWriter<W> {
 /// Appends everything but the file column.
 fn push_record(mut line: Line<'_>, labels: &Labels, row: &RejectedRow<'_>) {
     let Legible { kind, client, tx, amount } = row.legible;
-    digits::push(&mut line, row.line);
+    decimal::push(&mut line, row.line);
     labels.push(&mut line, row.reason, kind);
     for id in [client, tx] {
         if let Some(id) = id {
-            digits::push(&mut line, id);
+            decimal::push(&mut line, id);
         }
         line.push(b',');
     }

@@ -282,37 +282,49 @@ fn may_be_plain(block: Block<'_>, layout: &Layout) -> bool {
     layout.is_plain() && u32::try_from(block.bytes.len()).is_ok()
 }
 
-/// Reads single lines, wherever they stand.
+/// Finds and reads single lines, wherever they stand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineReader<'l> {
     layout: &'l Layout,
-    vectors: Option<Vectors>,
+    /// The layout is the plain one.
+    is_plain: bool,
+    vectors: Vectors,
 }
 
 impl<'l> LineReader<'l> {
     pub(crate) fn new(layout: &'l Layout) -> Self {
-        Self { layout, vectors: layout.is_plain().then(Vectors::detect) }
+        Self { layout, is_plain: layout.is_plain(), vectors: Vectors::detect() }
+    }
+
+    /// Finds the places of three bytes in a text below 4 GiB, in order, and adds them to `found`.
+    #[inline]
+    pub(crate) fn find(&self, text: &[u8], wanted: [u8; 3], found: &mut Vec<u32>) {
+        self.vectors.find(text, wanted, found);
     }
 
     /// Cuts the first line off `bytes`, as [`first_line`] does, quicker where lines are short.
     #[inline]
     pub(crate) fn cut<'b>(&self, bytes: &'b [u8]) -> (&'b [u8], usize) {
-        let end = self.vectors.map_or_else(|| memchr(b'\n', bytes), |it| it.find_line_end(bytes));
-        cut_line(bytes, end)
+        cut_line(bytes, self.vectors.find_line_end(bytes))
     }
 
     /// Reads the line at the start of `bytes` if it is in the plain spelling.
     #[inline]
     pub(crate) fn read_plain(&self, bytes: &[u8]) -> Option<Transaction> {
-        self.vectors?.read_plain(bytes, self.layout.id_bounds())
+        if !self.is_plain {
+            return None;
+        }
+        self.vectors.read_plain(bytes, self.layout.id_bounds())
     }
 
     /// Reads the line at the start of `bytes`; tells what it means, if it is a transaction, and its
     /// length with its line end.
     #[inline]
     pub(crate) fn read(&self, bytes: &[u8]) -> (Option<Transaction>, usize) {
-        let plain = self.vectors.and_then(|it| it.read_one(bytes, self.layout.id_bounds()));
-        if let Some((transaction, length)) = plain {
+        if self.is_plain
+            && let Some((transaction, length)) =
+                self.vectors.read_one(bytes, self.layout.id_bounds())
+        {
             return (Some(transaction), length);
         }
         let (line, length) = first_line(bytes);
@@ -338,11 +350,6 @@ pub fn read_legible(line: &[u8], layout: &Layout) -> Legible {
         Ok(reading) => reading.transaction.into(),
         Err((_, legible)) => legible,
     }
-}
-
-/// Finds the places of three bytes in a text below 4 GiB, in order, and adds them to `found`.
-pub(crate) fn find_bytes(text: &[u8], wanted: [u8; 3], found: &mut Vec<u32>) {
-    Vectors::detect().find(text, wanted, found);
 }
 
 /// Cuts the first line off `bytes`: the line without its line end (LF or CRLF), and its length in

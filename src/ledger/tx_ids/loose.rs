@@ -43,10 +43,10 @@ impl Outlook {
     }
 }
 
-/// What is known of an id.
+/// What was known of an id whose bits are to be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loose {
-    /// Its bits, those of [`Entry`]; none where it has not come.
+    /// Its bits, those of [`Entry`]; none where it has not come. Now they are set.
     Bits(u64),
     /// Its page has bits.
     Paged,
@@ -183,12 +183,13 @@ impl LooseIds {
         prefetch_at(&self.buckets, self.homes.of(number));
     }
 
-    /// Gives what is known of an id; never that it is crowded.
-    pub(super) fn get(&self, tx: u64) -> Loose {
+    /// Gives the bits of an id, those of [`Entry`], none where it has not come; `None` where its page
+    /// has bits.
+    pub(super) fn get(&self, tx: u64) -> Option<u64> {
         match self.find(tx) {
-            Place::Slot { bucket, slot } => Loose::Bits(bits_of(self.buckets[bucket].marks(slot))),
-            Place::Paged => Loose::Paged,
-            Place::Nowhere { .. } => Loose::Bits(0),
+            Place::Slot { bucket, slot } => Some(bits_of(self.buckets[bucket].marks(slot))),
+            Place::Paged => None,
+            Place::Nowhere { .. } => Some(0),
         }
     }
 
@@ -257,16 +258,22 @@ impl LooseIds {
 
     /// Counts the loose ids of a page.
     fn count_page(&self, number: u64) -> usize {
-        let (mut count, mut at) = (0, self.homes.of(number));
-        for _ in 0..self.buckets.len() {
+        let of_page = |(_, bucket): (_, &Bucket)| bucket.of_page(number * PAGE_IDS).count_ones();
+        usize::try_from(self.chain(number).map(of_page).sum::<u32>()).expect("a few")
+    }
+
+    /// Gives the buckets that may hold ids of a page, with their places: its home, and those behind
+    /// it as far as ids have passed by.
+    #[inline]
+    fn chain(&self, number: u64) -> impl Iterator<Item = (usize, &Bucket)> {
+        let mut next = Some(self.homes.of(number));
+        let buckets = std::iter::from_fn(move || {
+            let at = next?;
             let bucket = &self.buckets[at];
-            count += bucket.of_page(number * PAGE_IDS).count_ones();
-            if !bucket.is_passed() {
-                break;
-            }
-            at = self.after(at);
-        }
-        usize::try_from(count).expect("a few")
+            next = bucket.is_passed().then(|| self.after(at));
+            Some((at, bucket))
+        });
+        buckets.take(self.buckets.len())
     }
 
     /// Takes out all that is below the page `end`: by id with its bits, by the first id of a page
@@ -297,9 +304,8 @@ impl LooseIds {
     }
 
     fn find(&self, tx: u64) -> Place {
-        let (mut others, mut at) = (0, self.homes.of(tx / PAGE_IDS));
-        for _ in 0..self.buckets.len() {
-            let bucket = &self.buckets[at];
+        let mut others = 0;
+        for (at, bucket) in self.chain(tx / PAGE_IDS) {
             let of_page = bucket.of_page(tx);
             if of_page != 0 {
                 if bucket.is_paged(of_page) {
@@ -310,10 +316,6 @@ impl LooseIds {
                 }
                 others += of_page.count_ones();
             }
-            if !bucket.is_passed() {
-                break;
-            }
-            at = self.after(at);
         }
         Place::Nowhere { others }
     }
@@ -438,17 +440,15 @@ mod tests {
             ids.map(|(&tx, &bits)| (tx, bits)).collect()
         }
 
-        fn get(&self, tx: u64) -> Loose {
-            if self.paged.contains(&(tx / PAGE_IDS)) {
-                return Loose::Paged;
-            }
-            Loose::Bits(self.ids.get(&tx).copied().unwrap_or(0))
+        fn get(&self, tx: u64) -> Option<u64> {
+            let is_paged = self.paged.contains(&(tx / PAGE_IDS));
+            (!is_paged).then(|| self.ids.get(&tx).copied().unwrap_or(0))
         }
 
         /// Sets bits in both, with the outcome that is expected of `loose`.
         fn set(&mut self, loose: &mut LooseIds, tx: u64, bits: u64) {
             let (number, before) = (tx / PAGE_IDS, self.get(tx));
-            let is_new = before == Loose::Bits(0);
+            let is_new = before == Some(0);
             if is_new && self.of_page(number).len() == 5 {
                 assert_eq!(loose.set(tx, bits), Loose::Crowded);
                 let mut taken = BTreeMap::new();
@@ -458,8 +458,8 @@ mod tests {
                 self.paged.insert(number);
                 return;
             }
-            assert_eq!(loose.set(tx, bits), before);
-            if before != Loose::Paged {
+            assert_eq!(loose.set(tx, bits), before.map_or(Loose::Paged, Loose::Bits));
+            if before.is_some() {
                 *self.ids.entry(tx).or_default() |= bits;
             }
         }

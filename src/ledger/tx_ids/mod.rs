@@ -273,9 +273,8 @@ impl TxIds {
                 None => entry.bits(place),
             },
             None => match self.directory.loose.get(tx) {
-                Loose::Paged => self.pages[self.directory.far_page(number)].bits(place),
-                Loose::Bits(bits) => bits,
-                Loose::Crowded => 0,
+                Some(bits) => bits,
+                None => self.pages[self.directory.far_page(number)].bits(place),
             },
         };
         bits & Entry::NAMED != 0
@@ -315,9 +314,9 @@ impl TxIds {
             return Some(number);
         } else {
             match self.directory.loose.get(tx) {
-                Loose::Paged => self.directory.far_page(number),
-                Loose::Bits(bits) if bits & Entry::NAMED != 0 => return Some(self.set_apart(tx)),
-                Loose::Bits(_) | Loose::Crowded => return None,
+                None => self.directory.far_page(number),
+                Some(bits) if bits & Entry::NAMED != 0 => return Some(self.set_apart(tx)),
+                Some(_) => return None,
             }
         };
         let page = &self.pages[index];

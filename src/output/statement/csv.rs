@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::super::cell;
 use super::write_chunk;
 use crate::amount::Balance;
-use crate::digits;
+use crate::decimal;
 use crate::explain::{Entry, Place, Statement};
 use crate::outcome::Reason;
 use crate::transaction::Kind;
@@ -55,7 +55,7 @@ fn push_place(out: &mut Vec<u8>, place: Option<Place>, inputs: &[Vec<u8>]) {
 
 fn push_number(out: &mut Vec<u8>, number: Option<u64>) {
     if let Some(number) = number {
-        digits::push(out, number);
+        decimal::push(out, number);
     }
     out.push(b',');
 }
