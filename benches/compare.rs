@@ -33,7 +33,7 @@ const MILLRACE: &str = env!("CARGO_BIN_EXE_millrace");
 
 fn main() {
     let mut args = env::args().skip(1);
-    let mut options = Options { rows: 5_000_000, rounds: 7, svg: None, is_large: true };
+    let mut options = Options { rows: 5_000_000, rounds: 15, svg: None, is_large: true };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--baseline" => return split_with_csv(Path::new(&args.next().expect("a file"))),
@@ -417,7 +417,7 @@ impl Comparison {
         let accounts = self.options.rows;
         let threads = Config::default().closing_threads();
         let mut times = Vec::new();
-        for _ in 0..self.options.rounds.min(3) {
+        for _ in 0..self.options.rounds.min(5) {
             let mut ledger = Ledger::new(Rules::default());
             for index in 0..accounts {
                 let client = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);

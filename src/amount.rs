@@ -239,7 +239,7 @@ impl Balance {
     #[cold]
     fn push_huge_whole(self, out: &mut impl Text) -> u64 {
         let (units, scale) = (self.0.unsigned_abs(), u128::from(UNITS_PER_WHOLE));
-        out.extend_from_slice(itoa::Buffer::new().format(units / scale).as_bytes());
+        decimal::push_wide(out, units / scale);
         let decimals = if planted!(LargeFraction) { 0 } else { units % scale };
         u64::try_from(decimals).expect("below the scale")
     }

@@ -1,5 +1,4 @@
-//! Decimal numbers as text: up to eight digits at once and without a branch; numbers of more than
-//! sixteen digits by `itoa`.
+//! Decimal numbers as text, up to eight digits at once and without a branch.
 
 use crate::text::Text;
 
@@ -62,12 +61,19 @@ pub(crate) fn push(out: &mut impl Text, number: u64) {
 /// Appends a number of more than eight digits.
 #[inline(never)]
 fn push_long(out: &mut impl Text, number: u64) {
-    if number < SHORT * SHORT {
-        push(out, number / SHORT);
-        out.put(&eight(u32::try_from(number % SHORT).expect("below 10⁸")), 8);
-    } else {
-        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    push(out, number / SHORT);
+    out.put(&eight(u32::try_from(number % SHORT).expect("below 10⁸")), 8);
+}
+
+/// Appends a number of up to 128 bits.
+#[cold]
+pub(crate) fn push_wide(out: &mut impl Text, number: u128) {
+    if let Ok(number) = u64::try_from(number) {
+        return push(out, number);
     }
+    push_wide(out, number / u128::from(SHORT));
+    let last = u32::try_from(number % u128::from(SHORT)).expect("below 10⁸");
+    out.put(&eight(last), 8);
 }
 
 #[cfg(test)]
@@ -95,12 +101,18 @@ mod tests {
     fn numbers_are_appended_whatever_their_size() {
         let mut out = b"1".to_vec();
         let double = SHORT * SHORT;
-        for number in [0, SHORT - 1, SHORT, SHORT + 7, double - 1, double, u64::MAX] {
+        let numbers = [0, SHORT - 1, SHORT, SHORT + 7, double - 1, double, u64::MAX];
+        let wide = [u128::from(u64::MAX) + 1, u128::MAX, 0, 10_u128.pow(32), 10_u128.pow(32) - 1];
+        for number in numbers {
             out.push(b',');
             push(&mut out, number);
         }
-        let shorts = "1,0,99999999,100000000,100000007";
-        let longs = "9999999999999999,10000000000000000,18446744073709551615";
-        assert_eq!(String::from_utf8(out).unwrap(), format!("{shorts},{longs}"));
+        for number in wide {
+            out.push(b',');
+            push_wide(&mut out, number);
+        }
+        let all = numbers.map(u128::from).into_iter().chain(wide);
+        let expected: Vec<_> = [1].into_iter().chain(all).map(|it| it.to_string()).collect();
+        assert_eq!(String::from_utf8(out).unwrap(), expected.join(","));
     }
 }
