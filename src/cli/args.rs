@@ -122,7 +122,7 @@ pub(super) struct LedgerArgs {
     workers: Option<NonZeroUsize>,
 
     /// Threads that parse the inputs; with several, one more takes their rows in order [default: a
-    /// quarter of the cores, 2 to 8; 1 for two cores with `--rejects`].
+    /// quarter of the cores, 2 to 8].
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Running")]
     readers: Option<NonZeroUsize>,
 
