@@ -1,7 +1,7 @@
 //! The table of the README: whole runs of the real binary against the `csv` crate, per workload,
 //! in memory and in instructions, as Markdown.
 //!
-//! `cargo bench --bench compare` takes two minutes and 5 GB of disk. `-- --rows 1000000` is
+//! `cargo bench --bench compare` takes two to three minutes and 5 GB of disk. `-- --rows 1000000` is
 //! quicker and leaves the large files out, `-- --svg FILE` draws rows per second by workload as
 //! well. Times that are compared are taken in turn, round by round, and the medians are shown: on a
 //! noisy machine ratios can be trusted, single times cannot.

@@ -131,7 +131,8 @@ impl Supply for Blocks {
 fn move_empty_pieces() {
     const ROW_BYTES: u64 = 31;
     let settings = Settings { queue_batches: 1, pin: Pin::Auto, threads: true, helpers: 2 };
-    let blocks = ROWS * ROW_BYTES / u64::try_from(Config::BLOCK_BYTES).expect("64 bits");
+    // Inputs of this size are cut into blocks of half the usual size.
+    let blocks = ROWS * ROW_BYTES / u64::try_from(Config::BLOCK_BYTES / 2).expect("64 bits");
     let reader = |lanes: &mut Lanes<'_, Idle>| {
         let take_all = |pieces: &mut pipeline::Pieces<u64>| {
             (0..blocks).filter(|_| pieces.take() != Ok(None)).count()

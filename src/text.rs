@@ -7,8 +7,8 @@ pub(crate) trait Text {
     fn extend_from_slice(&mut self, text: &[u8]);
     fn truncate(&mut self, length: usize);
 
-    /// Appends the first `length` bytes of a text. The size of the copy is known to the compiler;
-    /// what is too much is written over.
+    /// Appends the first `length` bytes of a text. All of it is copied, since the size of the copy is
+    /// known to the compiler then; what is too much does not count.
     fn put<const N: usize>(&mut self, text: &[u8; N], length: usize);
 }
 

@@ -87,8 +87,7 @@ pub struct Config {
     /// How many workers, each with a shard of the clients; `None` is one less than the cores.
     pub workers: Option<NonZeroUsize>,
     /// How many threads parse, where there are threads; `None` is a quarter of the cores, at least
-    /// 2 and at most [`Config::MOST_READERS`], but 1 for a single core, and for two where rejected
-    /// rows are reported.
+    /// 2 and at most [`Config::MOST_READERS`], but 1 for a single core.
     ///
     /// One reads, parses and decides ids itself. Several parse ahead, and one more thread takes
     /// their rows in input order.
@@ -99,7 +98,8 @@ pub struct Config {
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
     /// rejected rows are reported.
     pub queue_batches: usize,
-    /// About how many bytes of input are parsed at a time, 1 … 2³⁰; less where the input is small.
+    /// About how many bytes of input are parsed at a time, 1 … 2³⁰; where it is
+    /// [`Config::BLOCK_BYTES`], half of that in small inputs.
     pub block_bytes: usize,
     /// How regular files are read.
     pub io: Io,
@@ -180,20 +180,23 @@ impl Config {
 
     /// Batches that may wait in the queue of each worker.
     ///
-    /// Where rows are reported the collector is one thread more than there are cores. A worker whose
-    /// reader has lost its core to it has work for the meantime.
+    /// Where rows are reported there is one thread more, the collector. A worker whose reader has lost
+    /// its core to it has work for the meantime.
     pub(super) fn queue_batches(&self, reporting: bool) -> usize {
         self.queue_batches.max(1) * if reporting { 4 } else { 1 }
     }
 
     /// The size of a block of an input of so many bytes, within what row offsets can express.
     ///
-    /// A small input is cut smaller, down to half the usual size: threads begin and end together
-    /// sooner, and less memory is new.
+    /// Unless another size is asked for, a small input is cut smaller, down to half the usual size:
+    /// threads begin and end together sooner, and less memory is new.
     pub(super) fn block_bytes(&self, input_bytes: Option<u64>) -> usize {
+        if self.block_bytes != Self::BLOCK_BYTES {
+            return self.block_bytes.clamp(1, 1 << 30);
+        }
         let share = input_bytes.map_or(u64::MAX, |bytes| bytes / FEWEST_BLOCKS);
-        let most = usize::try_from(share).unwrap_or(usize::MAX).max(Self::BLOCK_BYTES / 2);
-        self.block_bytes.clamp(1, 1 << 30).min(most)
+        let share = usize::try_from(share).unwrap_or(usize::MAX);
+        share.clamp(Self::BLOCK_BYTES / 2, Self::BLOCK_BYTES)
     }
 }
 
@@ -303,9 +306,10 @@ mod tests {
             (Some(u64::MAX), usual),
         ] {
             assert_eq!(block_bytes(usual, input_bytes), expected, "{input_bytes:?}");
-            assert_eq!(block_bytes(0, input_bytes), 1);
+            for (asked, expected) in [(0, 1), (1 << 20, 1 << 20), (usize::MAX, 1 << 30)] {
+                assert_eq!(block_bytes(asked, input_bytes), expected);
+            }
         }
-        assert_eq!(block_bytes(usize::MAX, None), 1 << 30);
     }
 
     #[test]

@@ -379,6 +379,39 @@ mod tests {
         }
     }
 
+    /// In tests all that has been read of a map is let go of, 64 KiB at a time.
+    #[test]
+    #[cfg_attr(miri, ignore = "files are not mapped there")]
+    fn a_mapped_input_is_let_go_of_and_its_refused_rows_are_shown() {
+        let mut csv = "type,client,tx,amount\n".to_owned();
+        for index in 0..20_000 {
+            let kind = if index % 7 == 0 { "refund" } else { "deposit" };
+            let row = format!("{kind},{},{},1.5\n", index % 99, index / 2 * 2);
+            csv.push_str(&row);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("input.csv");
+        std::fs::write(&path, &csv).unwrap();
+        for (threads, readers) in [(Threads::Never, 1), (Threads::Always, 1), (Threads::Always, 2)]
+        {
+            let readers = NonZeroUsize::new(readers);
+            let config = Config { threads, readers, block_bytes: 5_000, ..Config::default() };
+            let shown = |input| {
+                let mut shown = Vec::new();
+                let mut sink = |row: &RejectedRow<'_>| {
+                    shown.push((row.line, row.reason, row.raw.to_vec()));
+                    Ok(())
+                };
+                let sinks = Sinks { rejects: Some(&mut sink) };
+                let accounts = run(&config, vec![input], sinks).unwrap().accounts;
+                (accounts, shown)
+            };
+            let expected = shown(Input::bytes("it", csv.clone()));
+            assert!(expected.1.len() > 5_000);
+            assert!(shown(Input::path(&path)) == expected, "{threads:?}, {readers:?}");
+        }
+    }
+
     #[test]
     #[cfg_attr(miri, ignore = "more than 65,536 accounts, or no thread is started")]
     fn threads_find_what_one_thread_finds() {

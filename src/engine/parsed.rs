@@ -75,6 +75,7 @@ fn number_lines(rows: &mut [PlainRow], first_line: u64) {
     if rows.len() >= usize::from(InBlock::MANY_LINES - first) {
         return number_many_lines(rows, first);
     }
+    // Below the limit, so it cannot wrap, and no row is spent a check on it.
     let mut before = first;
     for row in rows {
         row.line = before;
@@ -255,6 +256,24 @@ fn unterminated_row(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_numbered_up_to_the_limit() {
+        let many = u64::from(InBlock::MANY_LINES);
+        let row = Row {
+            transaction: Transaction { client: 1, tx: 1, amount: None, kind: Kind::Dispute },
+            line: 1,
+            offset_bytes: 0,
+            amount_ignored: false,
+        };
+        let mut rows = [plain_row(row, None, 0); 5];
+        for first_line in [1, 2, many - 5, many - 4, many - 3, many, many + 1, 1 << 40] {
+            number_lines(&mut rows, first_line);
+            let expected = (first_line - 1..).map(|before| before.min(many));
+            assert!(rows.iter().map(|row| u64::from(row.line)).eq(expected.take(5)));
+        }
+        number_lines(&mut [], 1);
+    }
 
     /// A blank last line that ended in CR alone was taken for a row that might have been cut: the
     /// summary warned of an input that lacks nothing.
