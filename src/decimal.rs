@@ -24,7 +24,7 @@ fn eight_lanes(number: u32) -> u64 {
 
 /// Gives the digits of a number below 10⁸ as text, with zeros in front.
 #[inline]
-pub(crate) fn eight(number: u32) -> [u8; 8] {
+fn eight(number: u32) -> [u8; 8] {
     (eight_lanes(number) | ZEROS).to_le_bytes()
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn four(number: u32) -> [u8; 4] {
 /// Gives the digits of a number below 10⁸ as text, at the start of the array, and how many there
 /// are.
 #[inline]
-pub(crate) fn short(number: u32) -> ([u8; 8], usize) {
+fn short(number: u32) -> ([u8; 8], usize) {
     let lanes = eight_lanes(number);
     // Zero has one digit.
     let zeros = (lanes | 1 << 56).trailing_zeros() / 8;
@@ -62,7 +62,7 @@ pub(crate) fn push(out: &mut impl Text, number: u64) {
 #[inline(never)]
 fn push_long(out: &mut impl Text, number: u64) {
     push(out, number / SHORT);
-    out.put(&eight(u32::try_from(number % SHORT).expect("below 10⁸")), 8);
+    push_eight(out, number % SHORT);
 }
 
 /// Appends a number of up to 128 bits.
@@ -71,9 +71,15 @@ pub(crate) fn push_wide(out: &mut impl Text, number: u128) {
     if let Ok(number) = u64::try_from(number) {
         return push(out, number);
     }
-    push_wide(out, number / u128::from(SHORT));
-    let last = u32::try_from(number % u128::from(SHORT)).expect("below 10⁸");
-    out.put(&eight(last), 8);
+    let short = u128::from(SHORT);
+    push_wide(out, number / short);
+    push_eight(out, u64::try_from(number % short).expect("below 10⁸"));
+}
+
+/// Appends eight digits of a number below 10⁸, with zeros in front.
+#[inline]
+fn push_eight(out: &mut impl Text, number: u64) {
+    out.put(&eight(u32::try_from(number).expect("below 10⁸")), 8);
 }
 
 #[cfg(test)]

@@ -19,12 +19,7 @@ pub(super) fn push_quoted(out: &mut impl Text, text: &[u8], limit_bytes: usize) 
     debug_assert!(limit_bytes > ELLIPSIS.len());
     out.push(b'"');
     // One byte is left for the mark of a formula.
-    if text.len() < limit_bytes && is_plain(text) {
-        if is_formula(text) {
-            out.push(b'\'');
-        }
-        out.extend_from_slice(text);
-    } else if text.len() < limit_bytes / LONGEST_ESCAPE {
+    if text.len() < limit_bytes / LONGEST_ESCAPE || text.len() < limit_bytes && is_plain(text) {
         push_whole(out, text);
     } else {
         push_cut(out, text, limit_bytes);
@@ -43,10 +38,16 @@ pub(crate) fn push(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// Appends a text of which nothing is cut off.
+#[inline]
 fn push_whole(out: &mut impl Text, text: &[u8]) {
     if is_formula(text) {
         out.push(b'\'');
     }
+    if is_plain(text) { out.extend_from_slice(text) } else { push_stretches(out, text) }
+}
+
+/// Appends a text in which some bytes do not stand for themselves.
+fn push_stretches(out: &mut impl Text, text: &[u8]) {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|&byte| is_odd(byte)) {
         out.extend_from_slice(&rest[..at]);
