@@ -1,11 +1,10 @@
 //! What travels from the reader to a worker: rows of fixed size, in batches.
 
-use std::hash::Hasher;
-
+use super::deal::Part;
 use super::parsed::InBlock;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
-use crate::parser::{Legible, PlainRow, PlainRows};
+use crate::parser::{Legible, PlainRow};
 
 /// What a row is on its way to its shard: as the parser left it, so that whole blocks of rows travel
 /// as they are. Its note holds the marks, its id the key of the posting.
@@ -31,11 +30,52 @@ impl PlainRow {
 /// Rows for one worker, all of them from one block where outcomes are reported.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) rows: PlainRows,
+    /// Parts of blocks, in order; those behind the first `filled` are empty ones, kept for their
+    /// memory.
+    parts: Vec<Part>,
+    filled: usize,
+    /// How many rows there are.
+    rows: usize,
     /// The number of the block, from 0.
     pub(super) block: u64,
     /// No further batch of the block goes to this worker.
     pub(super) ends_block: bool,
+}
+
+impl Batch {
+    /// Of more parts it does not consist, however few rows they have.
+    const MOST_PARTS: usize = 32;
+
+    /// Adds a part, and leaves an empty one in its place.
+    #[inline]
+    pub(super) fn add(&mut self, part: &mut Part) {
+        if part.rows.is_empty() {
+            return;
+        }
+        self.rows += part.rows.len();
+        match self.parts.get_mut(self.filled) {
+            Some(empty) => std::mem::swap(empty, part),
+            None => self.parts.push(std::mem::take(part)),
+        }
+        self.filled += 1;
+    }
+
+    /// Tells whether it has so many rows, or as many parts as one may have.
+    pub(super) fn is_full(&self, rows: usize) -> bool {
+        self.rows >= rows || self.filled >= Self::MOST_PARTS
+    }
+
+    /// Gives the parts in order.
+    pub(super) fn parts_mut(&mut self) -> &mut [Part] {
+        &mut self.parts[..self.filled]
+    }
+
+    /// Takes all rows out.
+    pub(super) fn clear(&mut self) {
+        self.parts_mut().iter_mut().for_each(Part::clear);
+        self.filled = 0;
+        self.rows = 0;
+    }
 }
 
 /// A row that was not applied, by its place in its block.
@@ -103,40 +143,5 @@ impl RefusedRows {
 
     fn next(&self) -> u32 {
         u32::try_from(self.legibles.len()).expect("some thousand for each worker")
-    }
-}
-
-/// Chooses the shard of a client.
-///
-/// The hash is unlike the one of the shards' maps, so that the clients of one shard do not share
-/// a part of theirs.
-#[inline]
-pub(super) fn route(client: u64, shards: usize) -> usize {
-    if shards == 1 { 0 } else { route_among(client, shards) }
-}
-
-/// As [`route`], for several shards.
-#[inline]
-pub(super) fn route_among(client: u64, shards: usize) -> usize {
-    let mut hasher = fxhash::FxHasher::default();
-    hasher.write_u64(client);
-    let scaled = u128::from(hasher.finish()) * u128::try_from(shards).expect("a count");
-    usize::try_from(scaled >> 64).expect("below the number of shards")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[cfg_attr(miri, ignore = "210,000 clients, and nothing in it but numbers")]
-    fn clients_are_spread_evenly() {
-        for step in [1, 64, 4096] {
-            let mut counts = [0_u32; 7];
-            for client in 0..70_000 {
-                counts[route(client * step, 7)] += 1;
-            }
-            assert!(counts.iter().all(|count| (8_000..12_000).contains(count)), "{counts:?}");
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::deal::Home;
 use crate::input::Io;
 use crate::interrupt::Interrupt;
 use crate::parser::{ExtraColumns, IdLimits};
@@ -84,7 +85,8 @@ pub struct Config {
     pub control_totals: bool,
     /// Whether the inputs' digests are computed.
     pub digests: bool,
-    /// How many workers, each with a shard of the clients; `None` is one less than the cores.
+    /// How many workers, each with a shard of the clients, at most [`Config::MOST_WORKERS`]; `None` is
+    /// one less than the cores.
     pub workers: Option<NonZeroUsize>,
     /// How many threads parse, where there are threads; `None` is a quarter of the cores, at least
     /// 2 and at most [`Config::MOST_READERS`], but 1 for a single core.
@@ -98,7 +100,7 @@ pub struct Config {
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
     /// rejected rows are reported.
     pub queue_batches: usize,
-    /// About how many bytes of input are parsed at a time, 1 … 2³⁰; where it is
+    /// About how many bytes of input are parsed at a time, 1 … 2²³; where it is
     /// [`Config::BLOCK_BYTES`], half of that in small inputs.
     pub block_bytes: usize,
     /// How regular files are read.
@@ -121,6 +123,10 @@ pub struct Config {
 }
 
 impl Config {
+    /// The most workers: more are taken for so many.
+    pub const MOST_WORKERS: usize = Home::MOST_LANES;
+    /// The most bytes parsed at a time: places of rows are kept short.
+    const MOST_BLOCK_BYTES: usize = 8 << 20;
     /// Rows in a batch, unless set: 64 KiB of them.
     pub const BATCH_ROWS: usize = 2048;
     /// Most threads that parse, unless set: eight parse what only the strict path can read about as
@@ -135,7 +141,8 @@ impl Config {
 
     /// How many shards the clients are spread over: one per worker.
     pub fn shards(&self) -> usize {
-        self.workers.map_or_else(|| (usable_cores() - 1).max(1), NonZeroUsize::get)
+        let workers = self.workers.map_or_else(|| (usable_cores() - 1).max(1), NonZeroUsize::get);
+        workers.min(Self::MOST_WORKERS)
     }
 
     /// How many threads parse for the one that takes the rows in order; none where it does so
@@ -192,13 +199,16 @@ impl Config {
     /// threads begin and end together sooner, and less memory is new.
     pub(super) fn block_bytes(&self, input_bytes: Option<u64>) -> usize {
         if self.block_bytes != Self::BLOCK_BYTES {
-            return self.block_bytes.clamp(1, 1 << 30);
+            return self.block_bytes.clamp(1, Self::MOST_BLOCK_BYTES);
         }
         let share = input_bytes.map_or(u64::MAX, |bytes| bytes / FEWEST_BLOCKS);
         let share = usize::try_from(share).unwrap_or(usize::MAX);
         share.clamp(Self::BLOCK_BYTES / 2, Self::BLOCK_BYTES)
     }
 }
+
+// A row of a type, two ids and their commas takes more than eight bytes.
+const _: () = assert!(Config::MOST_BLOCK_BYTES / 8 <= Home::MOST_ROWS);
 
 /// Inputs of fewer blocks are cut into smaller ones.
 const FEWEST_BLOCKS: u64 = 256;
@@ -306,7 +316,7 @@ mod tests {
             (Some(u64::MAX), usual),
         ] {
             assert_eq!(block_bytes(usual, input_bytes), expected, "{input_bytes:?}");
-            for (asked, expected) in [(0, 1), (1 << 20, 1 << 20), (usize::MAX, 1 << 30)] {
+            for (asked, expected) in [(0, 1), (1 << 20, 1 << 20), (usize::MAX, 8 << 20)] {
                 assert_eq!(block_bytes(asked, input_bytes), expected);
             }
         }

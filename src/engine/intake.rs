@@ -1,23 +1,25 @@
 //! The reader's side: rows in, ids decided in input order, rows out to the workers. The reader
 //! parses the rows itself, or takes those that its helpers have parsed.
 
-use std::ops::Range;
-
-use super::batch::{Batch, RefusedRows, route, route_among};
+use super::batch::{Batch, RefusedRows};
 use super::config::Config;
 use super::count;
+use super::deal::Dealt;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
 use super::parsed::{InBlock, Origin, Parsed, RowSums, SourceBlocks};
-use super::survey::{AHEAD, Group, MASK_BITS, Reference, Survey, ones};
+use super::survey::{AHEAD, Group, Reference, Survey, ones};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
-use crate::ledger::{Decisions, Marks, Registry, Totals};
-use crate::outcome::{Reason, Rejection};
-use crate::parser::{Legible, PlainRow, PlainRows};
+use crate::ledger::{Decisions, Lookup, Registry, Totals};
+use crate::outcome::Reason;
+use crate::parser::Legible;
 use crate::pipeline::{Helpers, Lanes, Outbox, Pieces, Stopped, Supply};
 use crate::summary::{ByKind, ControlTotals, Counts};
 use crate::transaction::Kind;
+
+/// Rows between a fetch and the look at what it has fetched.
+const HOMES_AHEAD: usize = 128;
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ pub(super) struct Tally {
     pub(super) bytes: u64,
     pub(super) blank_lines: u64,
     pub(super) amounts_ignored: u64,
-    /// What is malformed, and the duplicates that the reader has found itself.
+    /// What is malformed.
     pub(super) refused: Counts,
     /// The names of the inputs whose last row lacks its newline.
     pub(super) unterminated: Vec<String>,
@@ -38,8 +40,6 @@ pub(super) struct Tally {
     pub(super) inputs: Vec<(u64, u64)>,
     /// What is computed of all well-formed rows where control totals are wanted.
     pub(super) sums: RowSums,
-    /// The duplicates by what they do.
-    pub(super) rejected: ByKind,
 }
 
 impl Tally {
@@ -91,8 +91,8 @@ pub(super) struct Intake<'c, 's> {
     /// The refused rows of the current block, where they are reported.
     refused: RefusedRows,
     reporting: bool,
-    /// What is known of the rows of the current block; kept for its memory.
-    survey: Survey,
+    /// The transactions that rows of the current block refer to; kept for its memory.
+    lookups: Vec<Lookup>,
     /// The number of the current block, over all sources.
     block: u64,
     /// How much of the inputs has been taken, and how much there is, if that is known.
@@ -119,7 +119,7 @@ impl<'c, 's> Intake<'c, 's> {
             batches: Vec::new(),
             refused: RefusedRows::default(),
             reporting,
-            survey: Survey::default(),
+            lookups: Vec::new(),
             block: 0,
             taken_bytes: 0,
             total_bytes: sources.iter().map(Source::size_bytes).sum(),
@@ -131,11 +131,17 @@ impl<'c, 's> Intake<'c, 's> {
     /// Reads every row of every source and sends it to its worker.
     pub(super) fn run(mut self, lanes: &mut WorkerLanes<'_, 's>) -> Result<Tally, Halt> {
         self.batches.resize_with(lanes.count(), Batch::default);
+        let (sources, config, reporting) = (self.sources, self.config, self.reporting);
+        let shards = self.batches.len();
+        let prepare = |parsed: &mut Parsed<'s>| {
+            parsed.parse(sources, config, reporting);
+            parsed.prepare(sources, shards);
+        };
         let helpers = lanes.helpers();
         if helpers.count() > 0 {
-            self.read_with(helpers, lanes)?;
+            self.read_with(helpers, prepare, lanes)?;
         } else {
-            self.read_alone(lanes)?;
+            self.read_alone(prepare, lanes)?;
         }
         let lanes_kept = usize::from(planted!(LastBatchKept));
         for lane in 0..self.batches.len() - lanes_kept {
@@ -145,30 +151,36 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(self.tally)
     }
 
-    /// Parses all sources and takes their rows.
-    fn read_alone(&mut self, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
+    /// Prepares the rows of all sources and takes them.
+    fn read_alone(
+        &mut self,
+        prepare: impl Fn(&mut Parsed<'s>),
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
         let mut supply = SourceBlocks::new(self.sources, self.config);
         let mut parsed = Parsed::default();
         while supply.fill(&mut parsed) {
-            parsed.parse(self.sources, self.config, self.reporting);
+            prepare(&mut parsed);
             self.take(&mut parsed, lanes)?;
         }
         Ok(())
     }
 
-    /// Has all sources parsed by helpers and takes their rows in input order.
-    fn read_with(&mut self, helpers: Helpers, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        let (sources, config) = (self.sources, self.config);
-        let supply = SourceBlocks::new(sources, config);
-        let reporting = self.reporting;
-        let parse = |parsed: &mut Parsed<'s>| parsed.parse(sources, config, reporting);
+    /// Has the rows of all sources prepared by helpers and takes them in input order.
+    fn read_with(
+        &mut self,
+        helpers: Helpers,
+        prepare: impl Fn(&mut Parsed<'s>) + Sync,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        let supply = SourceBlocks::new(self.sources, self.config);
         let reader = |pieces: &mut Pieces<Parsed<'s>>| {
             while let Some(parsed) = pieces.take()? {
                 self.take(parsed, lanes)?;
             }
             Ok(())
         };
-        let read = helpers.in_order(supply, parse, reader);
+        let read = helpers.in_order(supply, prepare, reader);
         read.map_err(|error| Halt::Failed(RunError::Threads(error)))?
     }
 
@@ -188,7 +200,6 @@ impl<'c, 's> Intake<'c, 's> {
                     self.registry.foresee(self.taken_bytes, total);
                 }
                 self.taken_bytes += parsed.taken_bytes;
-                source.release(block.offset_bytes);
                 let first_line = self.line.unwrap_or(source.line);
                 self.enter_parsed(parsed, lanes)?;
                 self.line = Some(first_line + parsed.lines);
@@ -224,7 +235,7 @@ impl<'c, 's> Intake<'c, 's> {
         if parsed.is_unterminated {
             self.tally.unterminated.push(self.sources[parsed.source].name.clone());
         }
-        self.tally.rows += count(parsed.rows.len() + parsed.malformed.len()) + parsed.left_out;
+        self.tally.rows += count(parsed.row_count + parsed.malformed.len()) + parsed.left_out;
         self.tally.left_out += parsed.left_out;
         self.tally.sums.add(&parsed.sums);
         self.tally.blank_lines += parsed.blank_lines;
@@ -233,179 +244,85 @@ impl<'c, 's> Intake<'c, 's> {
         for &(place, malformation) in &parsed.malformed {
             self.refuse(place, Reason::Malformed(malformation), legibles.next());
         }
-        self.enter(&mut parsed.rows, lanes)
+        self.enter(parsed, lanes)
     }
 
-    /// Decides the ids of well-formed rows and puts the rows into the batches of their workers.
-    ///
-    /// A worker that takes all rows, or most of them, takes them in the memory they came in; only
-    /// those of the others are copied.
-    fn enter(&mut self, rows: &mut PlainRows, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        self.decide(rows);
-        let are_many = rows.len() >= self.config.batch_rows / 2;
-        let Some(lane) = are_many.then(|| self.lane_of_most(rows)).flatten() else {
-            for rows in rows.chunks(self.config.batch_rows.clamp(1, MASK_BITS)) {
-                self.make_room(rows.len(), lanes)?;
-                self.enter_all(rows);
-            }
-            return Ok(());
-        };
-        if self.batches.len() > 1 {
-            self.enter_others(rows, lane, lanes)?;
-        }
-        if !self.batches[lane].rows.is_empty() {
-            self.flush(lane, lanes)?;
-        }
-        std::mem::swap(&mut self.batches[lane].rows, rows);
-        if self.reporting { Ok(()) } else { self.flush(lane, lanes) }
-    }
-
-    /// Finds the lane that three quarters of the rows are for, or more, as far as the first ones tell.
-    fn lane_of_most(&self, rows: &[PlainRow]) -> Option<usize> {
-        let shards = self.batches.len();
-        if shards == 1 {
-            return Some(0);
-        }
-        let some = &rows[..rows.len().min(MASK_BITS)];
-        let lanes = some.iter().map(|row| lane_of(row, shards));
-        // Boyer and Moore's vote (1981) leaves the lane of the majority, if there is one.
-        let vote = |(winner, votes), lane| match votes {
-            0 => (lane, 1),
-            _ if lane == winner => (winner, votes + 1),
-            _ => (winner, votes - 1),
-        };
-        let (winner, _) = lanes.clone().fold((0, 0_usize), vote);
-        let count = lanes.filter(|&lane| lane == winner).count();
-        (4 * count >= 3 * some.len()).then_some(winner)
-    }
-
-    /// Puts the rows that are not for a lane into the batches of their workers and takes them out.
-    fn enter_others(
+    /// Decides the ids of well-formed rows and hands the rows on to the batches of their workers.
+    fn enter(
         &mut self,
-        rows: &mut PlainRows,
-        lane: usize,
+        parsed: &mut Parsed<'s>,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        let shards = self.batches.len();
-        let (mut start, mut kept) = (0, 0);
-        while start < rows.len() {
-            let run = rows[start..].iter().position(|row| lane_of(row, shards) != lane);
-            let end = run.map_or(rows.len(), |length| start + length);
-            rows.copy_within(start..end, kept);
-            kept += end - start;
-            if let Some(&row) = rows.get(end) {
-                let owner = lane_of(&row, shards);
-                if self.batches[owner].rows.len() >= self.config.batch_rows {
-                    self.flush(owner, lanes)?;
-                }
-                self.batches[owner].rows.push(row);
-            }
-            start = end + 1;
-        }
-        rows.truncate(kept);
-        Ok(())
-    }
-
-    /// Decides the ids of rows, notes in them what their shards are to know, and takes duplicates
-    /// out.
-    fn decide(&mut self, rows: &mut PlainRows) {
-        let mut survey = std::mem::take(&mut self.survey);
-        survey.make(rows, &mut self.registry);
-        let mut references = &survey.references[..];
-        let shards = self.batches.len();
-        let (mut start, mut kept) = (0, 0);
-        for &Group { money, run } in &survey.groups {
-            let end = rows.len().min(start + MASK_BITS);
-            let run = run.and_then(|first| self.registry.decide_run(first, money));
-            let Decisions { duplicate, named } = run.unwrap_or_else(|| {
-                let ahead = &rows[rows.len().min(start + Registry::AHEAD)..];
-                self.registry.decide(ids_of(&rows[start..end]), ids_of(ahead))
-            });
-            let few = &mut rows[start..end];
-            self.registry.prefetch_places(ones(named).map(|at| few[at].tx));
-            for at in ones(named) {
-                let row = &mut few[at];
-                let key = self.registry.remember(row.tx, route(row.client, shards));
-                note(row, key);
-            }
-            while let [Reference { at, lookup }, rest @ ..] = references
-                && *at < end
-            {
-                if let Some(ahead) = rest.get(AHEAD) {
-                    self.registry.prefetch_refer(ahead.lookup);
-                }
-                let row = &mut few[at - start];
-                let key = self.registry.refer(*lookup, route(row.client, shards));
-                note(row, key);
-                references = rest;
-            }
-            let duplicate = if planted!(DuplicatesApplied) { 0 } else { duplicate };
-            kept = self.keep_others(rows, start..end, kept, duplicate);
-            start = end;
-        }
-        rows.truncate(kept);
-        self.survey = survey;
-    }
-
-    /// Refuses the rows of a range that the mask tells and moves the others to `kept`; gives the
-    /// place behind them.
-    #[inline]
-    fn keep_others(
-        &mut self,
-        rows: &mut [PlainRow],
-        range: Range<usize>,
-        mut kept: usize,
-        duplicate: u64,
-    ) -> usize {
-        if duplicate == 0 {
-            let behind = kept + range.len();
-            if kept < range.start {
-                rows.copy_within(range, kept);
-            }
-            return behind;
-        }
-        for (place, at) in range.enumerate() {
-            let row = rows[at];
-            if duplicate >> place & 1 == 0 {
-                rows[kept] = row;
-                kept += 1;
-            } else {
-                self.refuse_duplicate(&row);
-            }
-        }
-        kept
-    }
-
-    #[cold]
-    fn refuse_duplicate(&mut self, row: &PlainRow) {
-        let reason = Reason::Rejected(Rejection::DuplicateTx);
-        self.tally.rejected.add(row.kind, row.amount);
-        self.refuse(row.place(), reason, Some(row.transaction().into()));
-    }
-
-    /// Puts rows into the batches of their workers, which have room for them.
-    #[inline]
-    fn enter_all(&mut self, rows: &[PlainRow]) {
-        if let [batch] = &mut self.batches[..] {
-            batch.rows.extend_from_slice(rows);
-            return;
-        }
-        let shards = self.batches.len();
-        for row in rows {
-            self.batches[lane_of(row, shards)].rows.put(*row);
-        }
-    }
-
-    /// Makes room for `rows` more in every batch, and sends those that would become too large.
-    #[inline]
-    fn make_room(&mut self, rows: usize, lanes: &mut WorkerLanes<'_, 's>) -> Result<(), Halt> {
-        for lane in 0..self.batches.len() {
-            if self.batches[lane].rows.len() + rows > self.config.batch_rows {
+        self.decide(&parsed.survey, &mut parsed.dealt);
+        for (lane, part) in parsed.dealt.parts.iter_mut().enumerate() {
+            self.batches[lane].add(part);
+            if !self.reporting && self.batches[lane].is_full(self.config.batch_rows) {
                 self.flush(lane, lanes)?;
             }
-            self.batches[lane].rows.reserve(rows);
         }
         Ok(())
+    }
+
+    /// Decides the ids of rows, notes in them what their shards are to know, and beside them which
+    /// are duplicates.
+    fn decide(&mut self, survey: &Survey, dealt: &mut Dealt) {
+        self.look_up(&survey.references);
+        let (mut start, mut later) = (0, &survey.ids[..]);
+        let mut referred = 0;
+        for group in &survey.groups {
+            dealt.prefetch_homes(start + HOMES_AHEAD);
+            let following = later;
+            let ids;
+            (ids, later) = later.split_at(if group.run.is_some() { 0 } else { group.rows });
+            let Decisions { duplicate, named } = match group.run {
+                Some(first) => self.decide_run(group, first),
+                None => {
+                    let ahead = following.get(Registry::AHEAD..).unwrap_or_default();
+                    self.registry.decide(ids, group.money, ahead)
+                }
+            };
+            let tx_of = |at: usize| group.run.map_or_else(|| ids[at], |first| group.id(first, at));
+            self.registry.prefetch_places(ones(named).map(tx_of));
+            for at in ones(named) {
+                let home = dealt.home(start + at);
+                dealt.note(home, self.registry.remember(tx_of(at), home.lane()));
+            }
+            for at in ones(duplicate) {
+                dealt.note_duplicate(dealt.home(start + at));
+            }
+            start += group.rows;
+            let end = u32::try_from(start).expect("fewer rows than bytes");
+            while let Some(reference) = survey.references.get(referred)
+                && reference.at < end
+            {
+                if let Some(&ahead) = self.lookups.get(referred + AHEAD) {
+                    self.registry.prefetch_refer(ahead);
+                }
+                let key = self.registry.refer(self.lookups[referred], reference.home.lane());
+                dealt.note(reference.home, key);
+                referred += 1;
+            }
+        }
+    }
+
+    /// Decides the ids of rows that follow one another.
+    #[inline]
+    fn decide_run(&mut self, group: &Group, first: u64) -> Decisions {
+        self.registry.decide_run(first, group.money).unwrap_or_else(|| {
+            self.registry.decide(&group.spell(first)[..group.rows], group.money, &[])
+        })
+    }
+
+    /// Looks up the transactions that rows refer to.
+    fn look_up(&mut self, references: &[Reference]) {
+        let registry = &mut self.registry;
+        self.lookups.clear();
+        self.lookups.extend(references.iter().enumerate().map(|(index, reference)| {
+            if let Some(ahead) = references.get(index + AHEAD) {
+                registry.prefetch(ahead.tx);
+            }
+            registry.look_up(reference.tx)
+        }));
     }
 
     fn refuse(&mut self, place: InBlock, reason: Reason, legible: Option<Legible>) {
@@ -442,21 +359,4 @@ impl<'c, 's> Intake<'c, 's> {
         self.block += 1;
         Ok(())
     }
-}
-
-/// Tells which lane a row is for.
-#[inline]
-fn lane_of(row: &PlainRow, shards: usize) -> usize {
-    route_among(if planted!(RoutedById) { row.tx } else { row.client }, shards)
-}
-
-fn ids_of(rows: &[PlainRow]) -> impl Iterator<Item = (Kind, u64)> + Clone {
-    rows.iter().map(|row| (row.kind, row.tx))
-}
-
-/// Notes in a row how its shard finds its transaction.
-#[inline]
-fn note(row: &mut PlainRow, (key, marks): (u64, Marks)) {
-    row.tx = key;
-    row.note |= marks.bits();
 }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod config;
+mod deal;
 mod digests;
 mod error;
 mod explain;
@@ -271,7 +272,7 @@ fn join(workers: Vec<WorkerResult>, tally: &Tally, config: &Config) -> Result<Jo
     let mut totals = Totals::default();
     let mut applied = 0;
     let mut refused = tally.refused;
-    let mut rejected = tally.rejected;
+    let mut rejected = ByKind::default();
     for worker in workers {
         totals.add(&worker.closed.totals);
         applied += worker.applied;

@@ -6,6 +6,8 @@
 use super::batch::RefusedRows;
 use super::config::Config;
 use super::count;
+use super::deal::Dealt;
+use super::survey::Survey;
 use crate::input::{Blocks, InputError, RowBlock, Source};
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
@@ -21,8 +23,15 @@ pub(super) struct Parsed<'s> {
     pub(super) source: usize,
     /// How much of the input the block stands for, in bytes.
     pub(super) taken_bytes: u64,
-    /// The transactions in order, their marks noted as far as they depend on nothing else.
+    /// The transactions in order, their marks noted as far as they depend on nothing else; none once
+    /// they have been dealt out.
     pub(super) rows: PlainRows,
+    /// How many transactions there are.
+    pub(super) row_count: usize,
+    /// What a look over the rows has found, and the rows by their workers, once they have been dealt
+    /// out.
+    pub(super) survey: Survey,
+    pub(super) dealt: Dealt,
     /// The rows that are none.
     pub(super) malformed: Vec<(InBlock, Malformation)>,
     /// What can be read of the first ones of these, where rows are reported.
@@ -144,6 +153,7 @@ impl Parsed<'_> {
         let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
         let refused_row = unterminated.filter(|_| config.strict);
         self.is_unterminated = unterminated.is_some();
+        self.dealt.recycle(&mut self.rows);
         self.rows.clear();
         self.malformed.clear();
         self.legibles.clear();
@@ -180,9 +190,20 @@ impl Parsed<'_> {
             self.rows.retain(|row| !config.left_out.has(row.client, row.tx));
         }
         self.left_out = count(before - self.rows.len());
+        self.row_count = self.rows.len();
         if config.control_totals {
             self.sums = RowSums::of(&self.rows);
         }
+    }
+
+    /// Does what can be done for the reader without a look at other blocks, once the block has been
+    /// parsed: looks its rows over, and deals them out to `shards` workers.
+    pub(super) fn prepare(&mut self, sources: &[Source], shards: usize) {
+        let Origin::Block(block) = &self.origin else { return };
+        sources[self.source].release(block.offset_bytes);
+        self.survey.make(&self.rows);
+        self.dealt.deal(&mut self.rows, shards);
+        self.survey.find_homes(&self.dealt);
     }
 }
 

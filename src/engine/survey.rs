@@ -1,27 +1,33 @@
 //! A look over the rows of a block before their ids are decided: which of them refer to others, and
 //! whether the ids of the rest follow one another.
+//!
+//! It is done where the rows were parsed; the reader, which decides, looks at this instead of rows.
 
-use crate::ledger::{Lookup, Registry};
+use super::deal::{Dealt, HAND, Home};
 use crate::parser::PlainRow;
 
 /// Rows whose ids are decided together: one bit of a mask for each.
-pub(super) const MASK_BITS: usize = 64;
+pub(super) const MASK_BITS: usize = HAND;
 
 /// References between a fetch and the look at what it has fetched.
 pub(super) const AHEAD: usize = 24;
 
 /// What is known of the rows of a block before their ids are decided.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Survey {
     pub(super) groups: Vec<Group>,
     /// The rows that refer to transactions.
     pub(super) references: Vec<Reference>,
-    /// The places of these rows among those of the block.
-    places: Vec<usize>,
+    /// The ids of the rows of those groups in which they do not follow one another; 0 for a row that
+    /// refers to another.
+    pub(super) ids: Vec<u64>,
 }
 
 /// Rows whose ids are decided together.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Group {
+    /// How many they are.
+    pub(super) rows: usize,
     /// Which of them move money, the first lowest.
     pub(super) money: u64,
     /// Where the ids of these start, if they follow one another.
@@ -29,31 +35,40 @@ pub(super) struct Group {
 }
 
 /// A row that refers to a transaction.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Reference {
+    pub(super) tx: u64,
     /// Its place among the rows of the block.
-    pub(super) at: usize,
-    pub(super) lookup: Lookup,
+    pub(super) at: u32,
+    /// Where it stands once the rows have been dealt out.
+    pub(super) home: Home,
 }
 
 impl Survey {
-    /// Looks over the rows of a block, and looks up what they refer to.
-    pub(super) fn make(&mut self, rows: &[PlainRow], registry: &mut Registry) {
+    /// Looks over the rows of a block.
+    pub(super) fn make(&mut self, rows: &[PlainRow]) {
         self.groups.clear();
-        self.places.clear();
-        for (rows, start) in rows.chunks(MASK_BITS).zip((0..).step_by(MASK_BITS)) {
+        self.references.clear();
+        self.ids.clear();
+        for (rows, start) in rows.chunks(MASK_BITS).zip((0_u32..).step_by(MASK_BITS)) {
             let group = Group::of(rows);
             let all = u64::MAX >> (MASK_BITS - rows.len());
-            self.places.extend(ones(!group.money & all).map(|at| start + at));
+            self.references.extend(ones(!group.money & all).map(|place| {
+                let at = start + u32::try_from(place).expect("below 64");
+                Reference { tx: rows[place].tx, at, home: Home::default() }
+            }));
+            if group.run.is_none() {
+                self.ids.extend(rows.iter().map(|row| row.tx & row.kind.money_mask()));
+            }
             self.groups.push(group);
         }
-        let tx = |at: &usize| rows[*at].tx;
-        self.references.clear();
-        self.references.extend(self.places.iter().enumerate().map(|(index, at)| {
-            if let Some(ahead) = self.places.get(index + AHEAD) {
-                registry.prefetch(tx(ahead));
-            }
-            Reference { at: *at, lookup: registry.look_up(tx(at)) }
-        }));
+    }
+
+    /// Notes where the rows stand that refer to others, once all have been dealt out.
+    pub(super) fn find_homes(&mut self, dealt: &Dealt) {
+        for reference in &mut self.references {
+            reference.home = dealt.home(usize::try_from(reference.at).expect("a place"));
+        }
     }
 }
 
@@ -72,7 +87,25 @@ impl Group {
             differ |= (row.tx ^ next) & moves.wrapping_neg();
             next = next.wrapping_add(moves);
         }
-        Self { money, run: (differ == 0).then_some(first) }
+        Self { rows: rows.len(), money, run: (differ == 0).then_some(first) }
+    }
+
+    /// Gives the id of a row that moves money, where they follow one another from `first` on.
+    #[inline]
+    pub(super) fn id(&self, first: u64, at: usize) -> u64 {
+        let before = self.money & !(u64::MAX << at);
+        first.wrapping_add(before.count_ones().into())
+    }
+
+    /// Spells out the ids of its rows, which follow one another from `first` on.
+    pub(super) fn spell(&self, first: u64) -> [u64; MASK_BITS] {
+        let mut next = first;
+        std::array::from_fn(|at| {
+            let moves = self.money >> at & 1;
+            let id = next & moves.wrapping_neg();
+            next = next.wrapping_add(moves);
+            id
+        })
     }
 }
 
@@ -84,4 +117,48 @@ pub(super) fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
         mask &= mask.wrapping_sub(1);
         (place < u64::BITS).then(|| usize::try_from(place).expect("below 64"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transaction::Kind;
+
+    fn row((kind, tx): (Kind, u64)) -> PlainRow {
+        let (client, amount, offset, note, line) = (1, None, 0, 0, 0);
+        PlainRow { client, tx, amount, offset, kind, note, line }
+    }
+
+    #[test]
+    fn ids_are_spelled_out_or_told_by_the_first() {
+        use Kind::{Chargeback, Deposit, Dispute, Resolve, Withdrawal};
+        let mut survey = Survey::default();
+        for (rows, run) in [
+            (&[(Deposit, 7), (Dispute, 3), (Withdrawal, 8), (Deposit, 9)][..], Some(7)),
+            (&[(Resolve, 7), (Chargeback, 8)], Some(0)),
+            (&[(Dispute, 1), (Withdrawal, u64::MAX), (Deposit, 0)], Some(u64::MAX)),
+            (&[(Deposit, 7), (Deposit, 9)], None),
+            (&[(Deposit, 7), (Dispute, 8), (Deposit, 9)], None),
+        ] {
+            // Both in the first group and in the last, which is not full.
+            let filling: Vec<_> = (0..64).map(|tx| row((Deposit, tx))).collect();
+            let rows: Vec<_> = rows.iter().copied().map(row).collect();
+            survey.make(&[&filling, &rows[..]].concat());
+            let moves = |row: &PlainRow| row.kind.moves_money();
+            let group = survey.groups[1];
+            assert_eq!((group.rows, group.run), (rows.len(), run));
+            let ids: Vec<_> = rows.iter().map(|row| if moves(row) { row.tx } else { 0 }).collect();
+            match run {
+                Some(first) => {
+                    assert_eq!(group.spell(first)[..rows.len()], ids);
+                    assert!(ones(group.money).all(|at| group.id(first, at) == ids[at]));
+                }
+                None => assert_eq!(survey.ids, ids),
+            }
+            assert!(ones(group.money).eq((0..rows.len()).filter(|&at| moves(&rows[at]))));
+            let found = survey.references.iter().map(|it| (it.tx, it.at));
+            let expected = rows.iter().zip(64..).filter(|(row, _)| !moves(row));
+            assert!(found.eq(expected.map(|(row, at)| (row.tx, at))));
+        }
+    }
 }

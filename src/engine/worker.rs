@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::batch::{Batch, RefusedRows};
 use super::count;
+use super::deal::{Note, Part};
 use super::merge::Notice;
 use crate::ledger::{Closed, Shard};
 use crate::outcome::{Reason, Rejection};
@@ -56,6 +57,47 @@ impl ShardWorker<'_> {
         }
     }
 
+    /// Applies rows in order.
+    fn apply(&mut self, part: &mut Part) {
+        if planted!(RowsSwapped) && part.rows.len() > 1 {
+            part.rows.swap(0, 1);
+        }
+        for &Note { key, at, marks } in &part.notes {
+            let row = &mut part.rows[usize::try_from(at).expect("a place")];
+            row.tx = key;
+            row.note |= marks.bits();
+        }
+        if !(part.duplicates.is_empty() || planted!(DuplicatesApplied)) {
+            self.refuse_duplicates(part);
+        }
+        let mut refused = std::mem::take(&mut self.refused_together);
+        for rows in part.rows.chunks(CHUNK) {
+            refused.clear();
+            self.shard.apply_all(rows, PlainRow::posting, &mut refused);
+            self.applied += count(rows.len() - refused.len());
+            for &(at, rejection) in &refused {
+                self.refuse(&rows[at], rejection);
+            }
+        }
+        self.refused_together = refused;
+    }
+
+    /// Refuses the rows whose id an earlier row has and takes them out.
+    fn refuse_duplicates(&mut self, Part { rows, duplicates, .. }: &mut Part) {
+        let places = duplicates.iter().map(|&at| usize::try_from(at).expect("a place"));
+        let mut kept = 0;
+        let mut start = 0;
+        for at in places.chain([rows.len()]) {
+            rows.copy_within(start..at, kept);
+            kept += at - start;
+            start = at + 1;
+            if let Some(row) = rows.get(at) {
+                self.refuse(row, Rejection::DuplicateTx);
+            }
+        }
+        rows.truncate(kept);
+    }
+
     /// Counts a row that the rules refuse, and keeps it where such rows are reported.
     fn refuse(&mut self, row: &PlainRow, rejection: Rejection) {
         let reason = Reason::Rejected(rejection);
@@ -82,20 +124,10 @@ impl<'s> Worker for ShardWorker<'s> {
     ) -> Result<(), Stopped> {
         #[cfg(test)]
         self.fuse.iter_mut().for_each(super::panics::Fuse::burn);
-        if planted!(RowsSwapped) && batch.rows.len() > 1 {
-            batch.rows.swap(0, 1);
+        for part in batch.parts_mut() {
+            self.apply(part);
         }
-        let mut refused = std::mem::take(&mut self.refused_together);
-        for rows in batch.rows.chunks(CHUNK) {
-            refused.clear();
-            self.shard.apply_all(rows, PlainRow::posting, &mut refused);
-            self.applied += count(rows.len() - refused.len());
-            for &(at, rejection) in &refused {
-                self.refuse(&rows[at], rejection);
-            }
-        }
-        self.refused_together = refused;
-        batch.rows.clear();
+        batch.clear();
         if self.reporting && batch.ends_block {
             let refused = self.refused.take();
             outbox.put(Notice::Refused { block: batch.block, refused })?;

@@ -22,12 +22,10 @@ pub use shard::{Closed, Shard};
 pub use sorted::{Reading, SortedAccounts};
 pub use tx_ids::{Decision, Decisions, TxIds};
 
-use std::iter::{empty, once};
-
 use crate::account::Account;
 use crate::outcome::Rejection;
 use crate::rules::Rules;
-use crate::transaction::{Kind, Transaction};
+use crate::transaction::Transaction;
 
 /// A whole ledger in one piece: every transaction is applied when it is given.
 ///
@@ -77,7 +75,7 @@ impl Ledger {
         marks: Marks,
     ) -> Result<(), Rejection> {
         let &Transaction { kind, tx, .. } = transaction;
-        if self.registry.decide(once((kind, tx)), empty()).duplicate != 0 {
+        if self.registry.decide(&[tx], kind.money_mask() & 1, &[]).duplicate != 0 {
             return Err(Rejection::DuplicateTx);
         }
         self.shard.apply(&Posting::by_id(transaction, Marks::REMEMBER.and(marks)))
@@ -86,7 +84,7 @@ impl Ledger {
     /// Consumes an id, as a deposit or withdrawal does that this ledger is not given, since the
     /// account is of no interest. Where ids are unique per client, it consumes nothing.
     pub fn consume(&mut self, tx: u64) {
-        self.registry.decide(once((Kind::Deposit, tx)), empty());
+        self.registry.decide(&[tx], 1, &[]);
     }
 
     /// Gives the account of a client, if it has been opened.

@@ -7,7 +7,6 @@ use super::tx_ids::{Decisions, TxIds};
 use crate::huge_pages;
 use crate::prefetch::prefetch;
 use crate::rules::TxIdSpace;
-use crate::transaction::Kind;
 
 /// What is decided before a row goes to its shard.
 #[derive(Debug)]
@@ -84,22 +83,22 @@ impl Registry {
         self.ids.foresee(done_bytes, total_bytes);
     }
 
-    /// Decides the ids of at most 64 rows in turn, given by kind and id: which are refused because
-    /// an earlier row has their id, and which deposits and withdrawals a shard is to remember.
+    /// Decides the ids of at most 64 rows in turn, those of deposits and withdrawals, told by the ones
+    /// in `money`, the first row lowest: which are refused because an earlier row has their id, and
+    /// which a shard is to remember.
     ///
     /// Where ids are unique per client, the shards decide. What `ahead` gives is not decided, but
-    /// may be fetched: rows that come later, from [`Registry::AHEAD`] behind the first one on.
+    /// may be fetched: ids of rows that come later, from [`Registry::AHEAD`] behind the first one on,
+    /// best 0 for those that decide nothing.
     #[inline]
-    pub fn decide(
-        &mut self,
-        rows: impl Iterator<Item = (Kind, u64)> + Clone,
-        ahead: impl Iterator<Item = (Kind, u64)>,
-    ) -> Decisions {
+    pub fn decide(&mut self, ids: &[u64], money: u64, ahead: &[u64]) -> Decisions {
         let is_global = self.space == TxIdSpace::Global || planted!(PerClientIdsGlobal);
-        let mut decisions =
-            if is_global { self.ids.decide_all(rows.clone(), ahead) } else { Decisions::default() };
+        let mut decisions = Decisions::default();
+        if is_global {
+            decisions = self.ids.decide_all(ids, money, ahead);
+        }
         if !self.knows_places {
-            self.name_by_id(&mut decisions, rows);
+            self.name_by_id(&mut decisions, ids, money);
         }
         decisions
     }
@@ -117,10 +116,10 @@ impl Registry {
     }
 
     /// Finds out what is to be remembered where there are no places for it.
-    fn name_by_id(&self, decisions: &mut Decisions, rows: impl Iterator<Item = (Kind, u64)>) {
-        for (at, (kind, tx)) in rows.enumerate() {
+    fn name_by_id(&self, decisions: &mut Decisions, ids: &[u64], money: u64) {
+        for (at, &tx) in ids.iter().enumerate() {
             // An id is named whichever client names it.
-            let is_named = kind.moves_money() && (self.remembers_all || self.ids.is_named(tx));
+            let is_named = money >> at & 1 != 0 && (self.remembers_all || self.ids.is_named(tx));
             decisions.named |= u64::from(is_named) << at;
         }
         decisions.named &= !decisions.duplicate;

@@ -45,14 +45,6 @@ impl PlainRows {
         self.count = self.count.wrapping_add(1);
     }
 
-    /// Adds rows at the end.
-    #[inline]
-    pub(crate) fn extend_from_slice(&mut self, rows: &[PlainRow]) {
-        self.reserve(rows.len());
-        self.slots[self.count..][..rows.len()].copy_from_slice(rows);
-        self.add(rows.len());
-    }
-
     /// Keeps only rows that `keeps` agrees to.
     pub(crate) fn retain(&mut self, keeps: impl FnMut(&PlainRow) -> bool) {
         self.slots.truncate(self.count);
@@ -112,7 +104,7 @@ mod tests {
     #[test]
     fn what_stood_in_the_room_before_is_no_row() {
         let mut rows = PlainRows::default();
-        rows.extend_from_slice(&[1, 2, 3].map(row));
+        [1, 2, 3].map(|tx| rows.push(row(tx)));
         rows.truncate(2);
         rows.push(row(4));
         rows.retain(|row| row.tx != 1);

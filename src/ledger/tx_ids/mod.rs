@@ -22,7 +22,6 @@ use map::IndexMap;
 use page::{PAGE_IDS, Page, Ranking, WORD_IDS};
 
 use crate::prefetch::prefetch;
-use crate::transaction::Kind;
 
 /// Decided ids and named ids.
 #[derive(Debug)]
@@ -181,28 +180,25 @@ impl TxIds {
         self.pages[self.recent.index].decide_run(place, count)
     }
 
-    /// Decides the ids of at most 64 rows in turn, those that move money; the others do nothing.
+    /// Decides the ids of at most 64 rows in turn, those that `money` tells, the first lowest; the
+    /// others do nothing.
     ///
     /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as
     /// nobody can guess it. While ids are scattered, what some rows further on need is fetched: of
     /// `ahead`, which starts [`TxIds::AHEAD`] rows behind the first, one with each row.
     #[inline]
-    pub fn decide_all(
-        &mut self,
-        rows: impl Iterator<Item = (Kind, u64)>,
-        mut ahead: impl Iterator<Item = (Kind, u64)>,
-    ) -> Decisions {
+    pub fn decide_all(&mut self, ids: &[u64], money: u64, ahead: &[u64]) -> Decisions {
         let mut decisions = Decisions::default();
         let mut word = OpenWord::NONE;
         let mut turns = 0;
-        for (at, (kind, tx)) in rows.enumerate() {
+        let mut ahead = ahead.iter();
+        for (at, &tx) in ids.iter().enumerate() {
             if self.is_scattered
-                && let Some((kind, tx)) = ahead.next()
+                && let Some(tx) = ahead.next()
             {
-                // What does not decide needs nothing: the same line as all others of its sort.
-                self.directory.prefetch((tx & kind.money_mask()) / PAGE_IDS);
+                self.directory.prefetch(tx / PAGE_IDS);
             }
-            let decides = kind.money_mask();
+            let decides = (money >> at & 1).wrapping_neg();
             if decides & (word.number ^ (tx / WORD_IDS)) != 0 {
                 if planted!(WordForgotten) {
                     word = OpenWord::NONE;

@@ -1,0 +1,268 @@
+//! Rows dealt out: those of a block by the worker that they are for.
+//!
+//! It is done where the rows were parsed, while they are in a cache of that core. The reader, whose
+//! work nobody can share, copies no row and looks at those alone of which it decides more than that
+//! their id is new.
+
+use std::hash::Hasher;
+
+use crate::ledger::Marks;
+use crate::parser::{PlainRow, PlainRows};
+use crate::prefetch::prefetch;
+
+/// Rows that are dealt out together: what they need is made room for once.
+pub(super) const HAND: usize = 64;
+
+/// The rows of a block that are for one worker.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) rows: PlainRows,
+    /// What the reader has found out about some of them.
+    pub(super) notes: Vec<Note>,
+    /// The places of those of them whose id an earlier row has, ascending.
+    pub(super) duplicates: Vec<u32>,
+}
+
+/// How the shard of a row finds its transaction: what is to stand in the row instead of its id, and
+/// the marks to be added.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Note {
+    pub(super) key: u64,
+    pub(super) at: u32,
+    pub(super) marks: Marks,
+}
+
+impl Part {
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.notes.clear();
+        self.duplicates.clear();
+    }
+}
+
+/// Where a row has come to stand: the worker that it is for, and its place in that worker's part. Both
+/// in one word, as the reader waits for whatever it reads of another core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Home(u32);
+
+impl Home {
+    const PLACE_BITS: u32 = 20;
+    /// So many workers can be told apart.
+    pub(super) const MOST_LANES: usize = 1 << (u32::BITS - Self::PLACE_BITS);
+    /// So many rows of a block can be told apart.
+    pub(super) const MOST_ROWS: usize = 1 << Self::PLACE_BITS;
+
+    #[inline]
+    fn new(lane: usize, at: usize) -> Self {
+        debug_assert!(lane < Self::MOST_LANES && at < Self::MOST_ROWS);
+        // `Dealt::deal` has asked whether both are few enough.
+        let bits = lane << Self::PLACE_BITS | at;
+        Self(u32::try_from(bits).expect("twelve bits and twenty"))
+    }
+
+    #[inline]
+    pub(super) fn lane(self) -> usize {
+        usize::try_from(self.0 >> Self::PLACE_BITS).expect("a lane")
+    }
+
+    #[inline]
+    fn at(self) -> u32 {
+        self.0 & !(u32::MAX << Self::PLACE_BITS)
+    }
+}
+
+/// The rows of a block, by the worker that they are for.
+#[derive(Debug, Default)]
+pub(super) struct Dealt {
+    pub(super) parts: Vec<Part>,
+    /// Where each row stands, unless there is one worker, who has them as they came.
+    homes: Vec<Home>,
+}
+
+impl Dealt {
+    /// Gives memory for the rows of the next block, if there is any here that [`Dealt::deal`] would
+    /// only exchange for it.
+    pub(super) fn recycle(&mut self, rows: &mut PlainRows) {
+        if let [part] = &mut self.parts[..] {
+            std::mem::swap(rows, &mut part.rows);
+        }
+    }
+
+    /// Deals out the rows of a block to `shards` workers. The memory they are in goes to the one
+    /// that has all or most of them, as far as the first ones tell, and `rows` gets other memory.
+    ///
+    /// # Panics
+    /// With more workers or rows than a [`Home`] can tell apart.
+    pub(super) fn deal(&mut self, rows: &mut PlainRows, shards: usize) {
+        assert!(shards <= Home::MOST_LANES && rows.len() <= Home::MOST_ROWS);
+        self.parts.resize_with(shards, Part::default);
+        self.parts.iter_mut().for_each(Part::clear);
+        self.homes.clear();
+        if shards == 1 {
+            std::mem::swap(rows, &mut self.parts[0].rows);
+            return;
+        }
+        match lane_of_most(rows, shards) {
+            Some(lane) => self.deal_others(rows, lane),
+            None => self.deal_all(rows),
+        }
+    }
+
+    fn deal_all(&mut self, rows: &[PlainRow]) {
+        let shards = self.parts.len();
+        let parts = &mut self.parts;
+        self.homes.reserve(rows.len());
+        for rows in rows.chunks(HAND) {
+            for part in parts.iter_mut() {
+                part.rows.reserve(rows.len());
+            }
+            self.homes.extend(rows.iter().map(|row| {
+                let lane = lane_of(row, shards);
+                let part = &mut parts[lane].rows;
+                let home = Home::new(lane, part.len());
+                part.put(*row);
+                home
+            }));
+        }
+    }
+
+    /// Leaves the rows of one worker in their memory, without gaps, and copies those of the others.
+    fn deal_others(&mut self, rows: &mut PlainRows, lane: usize) {
+        let shards = self.parts.len();
+        let (mut start, mut kept) = (0, 0);
+        self.homes.reserve(rows.len());
+        while start < rows.len() {
+            let run = rows[start..].iter().position(|row| lane_of(row, shards) != lane);
+            let end = run.map_or(rows.len(), |length| start + length);
+            rows.copy_within(start..end, kept);
+            let after = kept + (end - start);
+            self.homes.extend((kept..after).map(|at| Home::new(lane, at)));
+            kept = after;
+            if let Some(&row) = rows.get(end) {
+                let owner = lane_of(&row, shards);
+                let part = &mut self.parts[owner].rows;
+                self.homes.push(Home::new(owner, part.len()));
+                part.push(row);
+            }
+            start = end + 1;
+        }
+        rows.truncate(kept);
+        std::mem::swap(rows, &mut self.parts[lane].rows);
+    }
+
+    /// Tells where a row stands, by its place in the block.
+    #[inline]
+    pub(super) fn home(&self, at: usize) -> Home {
+        if self.parts.len() == 1 { Home::new(0, at) } else { self.homes[at] }
+    }
+
+    /// Fetches what [`Dealt::home`] will read for some rows, 64 at most.
+    #[inline]
+    pub(super) fn prefetch_homes(&self, at: usize) {
+        for line in 0..4 {
+            if let Some(home) = self.homes.get(at + 16 * line) {
+                prefetch(home);
+            }
+        }
+    }
+
+    /// Notes how the shard of a row finds its transaction.
+    #[inline]
+    pub(super) fn note(&mut self, home: Home, (key, marks): (u64, Marks)) {
+        self.parts[home.lane()].notes.push(Note { key, at: home.at(), marks });
+    }
+
+    /// Notes that a row has the id of an earlier one; they are noted in order.
+    pub(super) fn note_duplicate(&mut self, home: Home) {
+        self.parts[home.lane()].duplicates.push(home.at());
+    }
+}
+
+/// Finds the lane that three quarters of the rows are for, or more, as far as the first ones tell.
+fn lane_of_most(rows: &[PlainRow], shards: usize) -> Option<usize> {
+    let some = &rows[..rows.len().min(HAND)];
+    let lanes = some.iter().map(|row| lane_of(row, shards));
+    // Boyer and Moore's vote (1981) leaves the lane of the majority, if there is one.
+    let vote = |(winner, votes), lane| match votes {
+        0 => (lane, 1),
+        _ if lane == winner => (winner, votes + 1),
+        _ => (winner, votes - 1),
+    };
+    let (winner, _) = lanes.clone().fold((0, 0_usize), vote);
+    let count = lanes.filter(|&lane| lane == winner).count();
+    (4 * count >= 3 * some.len()).then_some(winner)
+}
+
+/// Tells which of several lanes a row is for.
+#[inline]
+fn lane_of(row: &PlainRow, shards: usize) -> usize {
+    route(if planted!(RoutedById) { row.tx } else { row.client }, shards)
+}
+
+/// Chooses the shard of a client among several.
+///
+/// The hash is unlike the one of the shards' maps, so that the clients of one shard do not share
+/// a part of theirs.
+#[inline]
+fn route(client: u64, shards: usize) -> usize {
+    let mut hasher = fxhash::FxHasher::default();
+    hasher.write_u64(client);
+    let scaled = u128::from(hasher.finish()) * u128::try_from(shards).expect("a count");
+    usize::try_from(scaled >> 64).expect("below the number of shards")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transaction::Kind;
+
+    fn row(client: u64, tx: u64) -> PlainRow {
+        let (offset, kind, note, line) = (0, Kind::Dispute, 0, 0);
+        PlainRow { client, tx, amount: None, offset, kind, note, line }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "210,000 clients, and nothing in it but numbers")]
+    fn clients_are_spread_evenly() {
+        for step in [1, 64, 4096] {
+            let mut counts = [0_u32; 7];
+            for client in 0..70_000 {
+                counts[route(client * step, 7)] += 1;
+            }
+            assert!(counts.iter().all(|count| (8_000..12_000).contains(count)), "{counts:?}");
+        }
+    }
+
+    /// Rows of many clients, and rows of which most are one client's, the first ones and the last
+    /// ones or not.
+    #[test]
+    fn each_row_is_found_in_the_part_of_its_worker_and_in_order() {
+        let spread = |at: u64| at * 7 % 97;
+        let mostly = |at: u64| if at % 11 == 5 { at } else { 3 };
+        let first = |at: u64| if at < 200 { 3 } else { at };
+        let last = |at: u64| if at < 200 { at } else { 3 };
+        for client_of in [spread, mostly, first, last] {
+            for (shards, count) in [(1, 0), (2, 1), (1, 500), (2, 500), (7, 500), (300, 129)] {
+                let mut rows = PlainRows::default();
+                (0..count).for_each(|at| rows.push(row(client_of(at), at)));
+                let mut dealt = Dealt::default();
+                dealt.deal(&mut rows, shards);
+                assert_eq!(dealt.parts.len(), shards);
+                let dealt_rows = dealt.parts.iter().map(|part| part.rows.len()).sum::<usize>();
+                assert_eq!(u64::try_from(dealt_rows), Ok(count));
+                for (index, at) in (0..count).zip(0..) {
+                    let home = dealt.home(at);
+                    let found = dealt.parts[home.lane()].rows[usize::try_from(home.at()).unwrap()];
+                    assert_eq!((found.client, found.tx), (client_of(index), index));
+                    let lane = if shards == 1 { 0 } else { route(found.client, shards) };
+                    assert_eq!(home.lane(), lane);
+                    dealt.note_duplicate(home);
+                }
+                for part in &dealt.parts {
+                    assert!(part.rows.is_sorted_by_key(|row| row.tx));
+                    assert!(part.duplicates.iter().copied().eq((0..).take(part.rows.len())));
+                }
+            }
+        }
+    }
+}
