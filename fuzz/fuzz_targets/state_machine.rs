@@ -135,12 +135,12 @@ impl Books {
     fn apply_to_shard(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
         let shard = self.shard_of(transaction.client);
         let mut posting = Posting::by_id(transaction, Marks::NONE);
-        let row = (transaction.kind, transaction.tx);
-        let decisions = self.registry.decide(std::iter::once(row), std::iter::empty());
+        let moves = transaction.kind.moves_money();
+        let decisions = self.registry.decide(&[transaction.tx], u64::from(moves), &[]);
         if decisions.duplicate != 0 {
             return Err(Rejection::DuplicateTx);
         }
-        if !transaction.kind.moves_money() {
+        if !moves {
             let lookup = self.registry.look_up(transaction.tx);
             (posting.key, posting.marks) = self.registry.refer(lookup, shard);
         } else if decisions.named != 0 {

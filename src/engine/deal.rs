@@ -1,8 +1,4 @@
 //! Rows dealt out: those of a block by the worker that they are for.
-//!
-//! It is done where the rows were parsed, while they are in a cache of that core. The reader, whose
-//! work nobody can share, copies no row and looks at those alone of which it decides more than that
-//! their id is new.
 
 use std::hash::Hasher;
 
@@ -80,38 +76,34 @@ pub(super) struct Dealt {
 }
 
 impl Dealt {
-    /// Gives memory for the rows of the next block, if there is any here that [`Dealt::deal`] would
-    /// only exchange for it.
-    pub(super) fn recycle(&mut self, rows: &mut PlainRows) {
+    /// Begins a block whose rows are for `shards` workers. A single one has them in the memory of
+    /// `rows`, which gets other memory for them.
+    pub(super) fn begin(&mut self, rows: &mut PlainRows, shards: usize) {
+        self.parts.resize_with(shards, Part::default);
+        self.parts.iter_mut().for_each(Part::clear);
+        self.homes.clear();
         if let [part] = &mut self.parts[..] {
             std::mem::swap(rows, &mut part.rows);
         }
     }
 
-    /// Deals out the rows of a block to `shards` workers. The memory they are in goes to the one
-    /// that has all or most of them, as far as the first ones tell, and `rows` gets other memory.
-    ///
-    /// # Panics
-    /// With more workers or rows than a [`Home`] can tell apart.
-    pub(super) fn deal(&mut self, rows: &mut PlainRows, shards: usize) {
-        assert!(shards <= Home::MOST_LANES && rows.len() <= Home::MOST_ROWS);
-        self.parts.resize_with(shards, Part::default);
-        self.parts.iter_mut().for_each(Part::clear);
-        self.homes.clear();
-        if shards == 1 {
-            std::mem::swap(rows, &mut self.parts[0].rows);
-            return;
-        }
-        match lane_of_most(rows, shards) {
-            Some(lane) => self.deal_others(rows, lane),
-            None => self.deal_all(rows),
-        }
+    /// Tells whether rows are copied, as there are several workers.
+    #[inline]
+    pub(super) fn copies(&self) -> bool {
+        self.parts.len() > 1
     }
 
-    fn deal_all(&mut self, rows: &[PlainRow]) {
+    /// Deals out rows, unless there is one worker, who has them where they are.
+    ///
+    /// # Panics
+    /// With more workers or rows of a block than a [`Home`] can tell apart.
+    pub(super) fn deal(&mut self, rows: &[PlainRow]) {
         let shards = self.parts.len();
+        if !self.copies() {
+            return;
+        }
+        assert!(shards <= Home::MOST_LANES && self.homes.len() + rows.len() <= Home::MOST_ROWS);
         let parts = &mut self.parts;
-        self.homes.reserve(rows.len());
         for rows in rows.chunks(HAND) {
             for part in parts.iter_mut() {
                 part.rows.reserve(rows.len());
@@ -126,34 +118,17 @@ impl Dealt {
         }
     }
 
-    /// Leaves the rows of one worker in their memory, without gaps, and copies those of the others.
-    fn deal_others(&mut self, rows: &mut PlainRows, lane: usize) {
-        let shards = self.parts.len();
-        let (mut start, mut kept) = (0, 0);
-        self.homes.reserve(rows.len());
-        while start < rows.len() {
-            let run = rows[start..].iter().position(|row| lane_of(row, shards) != lane);
-            let end = run.map_or(rows.len(), |length| start + length);
-            rows.copy_within(start..end, kept);
-            let after = kept + (end - start);
-            self.homes.extend((kept..after).map(|at| Home::new(lane, at)));
-            kept = after;
-            if let Some(&row) = rows.get(end) {
-                let owner = lane_of(&row, shards);
-                let part = &mut self.parts[owner].rows;
-                self.homes.push(Home::new(owner, part.len()));
-                part.push(row);
-            }
-            start = end + 1;
+    /// Ends a block: what is left in `rows` is the single worker's.
+    pub(super) fn end(&mut self, rows: &mut PlainRows) {
+        if let [part] = &mut self.parts[..] {
+            std::mem::swap(rows, &mut part.rows);
         }
-        rows.truncate(kept);
-        std::mem::swap(rows, &mut self.parts[lane].rows);
     }
 
     /// Tells where a row stands, by its place in the block.
     #[inline]
     pub(super) fn home(&self, at: usize) -> Home {
-        if self.parts.len() == 1 { Home::new(0, at) } else { self.homes[at] }
+        if self.copies() { self.homes[at] } else { Home::new(0, at) }
     }
 
     /// Fetches what [`Dealt::home`] will read for some rows, 64 at most.
@@ -176,21 +151,6 @@ impl Dealt {
     pub(super) fn note_duplicate(&mut self, home: Home) {
         self.parts[home.lane()].duplicates.push(home.at());
     }
-}
-
-/// Finds the lane that three quarters of the rows are for, or more, as far as the first ones tell.
-fn lane_of_most(rows: &[PlainRow], shards: usize) -> Option<usize> {
-    let some = &rows[..rows.len().min(HAND)];
-    let lanes = some.iter().map(|row| lane_of(row, shards));
-    // Boyer and Moore's vote (1981) leaves the lane of the majority, if there is one.
-    let vote = |(winner, votes), lane| match votes {
-        0 => (lane, 1),
-        _ if lane == winner => (winner, votes + 1),
-        _ => (winner, votes - 1),
-    };
-    let (winner, _) = lanes.clone().fold((0, 0_usize), vote);
-    let count = lanes.filter(|&lane| lane == winner).count();
-    (4 * count >= 3 * some.len()).then_some(winner)
 }
 
 /// Tells which of several lanes a row is for.
@@ -233,34 +193,36 @@ mod tests {
         }
     }
 
-    /// Rows of many clients, and rows of which most are one client's, the first ones and the last
-    /// ones or not.
     #[test]
     fn each_row_is_found_in_the_part_of_its_worker_and_in_order() {
-        let spread = |at: u64| at * 7 % 97;
-        let mostly = |at: u64| if at % 11 == 5 { at } else { 3 };
-        let first = |at: u64| if at < 200 { 3 } else { at };
-        let last = |at: u64| if at < 200 { at } else { 3 };
-        for client_of in [spread, mostly, first, last] {
-            for (shards, count) in [(1, 0), (2, 1), (1, 500), (2, 500), (7, 500), (300, 129)] {
+        for (shards, count) in [(1, 0), (2, 1), (1, 500), (2, 500), (7, 500), (300, 129)] {
+            let mut dealt = Dealt::default();
+            // Twice, since memory is used again.
+            for stride in [1, 7] {
                 let mut rows = PlainRows::default();
-                (0..count).for_each(|at| rows.push(row(client_of(at), at)));
-                let mut dealt = Dealt::default();
-                dealt.deal(&mut rows, shards);
+                dealt.begin(&mut rows, shards);
+                rows.clear();
+                (0..count).for_each(|at| rows.push(row(at * stride % 97, at)));
+                for rows in rows.chunks(100) {
+                    dealt.deal(rows);
+                }
+                dealt.end(&mut rows);
                 assert_eq!(dealt.parts.len(), shards);
                 let dealt_rows = dealt.parts.iter().map(|part| part.rows.len()).sum::<usize>();
                 assert_eq!(u64::try_from(dealt_rows), Ok(count));
                 for (index, at) in (0..count).zip(0..) {
                     let home = dealt.home(at);
-                    let found = dealt.parts[home.lane()].rows[usize::try_from(home.at()).unwrap()];
-                    assert_eq!((found.client, found.tx), (client_of(index), index));
+                    let place = usize::try_from(home.at()).unwrap();
+                    let found = dealt.parts[home.lane()].rows[place];
+                    assert_eq!((found.client, found.tx), (index * stride % 97, index));
                     let lane = if shards == 1 { 0 } else { route(found.client, shards) };
                     assert_eq!(home.lane(), lane);
                     dealt.note_duplicate(home);
                 }
                 for part in &dealt.parts {
                     assert!(part.rows.is_sorted_by_key(|row| row.tx));
-                    assert!(part.duplicates.iter().copied().eq((0..).take(part.rows.len())));
+                    let places = 0..u32::try_from(part.rows.len()).unwrap();
+                    assert!(part.duplicates.iter().copied().eq(places));
                 }
             }
         }

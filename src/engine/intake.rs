@@ -7,7 +7,8 @@ use super::count;
 use super::deal::Dealt;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
-use super::parsed::{InBlock, Origin, Parsed, RowSums, SourceBlocks};
+use super::parsed::{InBlock, Origin, Parsed, SourceBlocks};
+use super::prepared::{Prepared, RowSums};
 use super::survey::{AHEAD, Group, Reference, Survey, ones};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
@@ -134,8 +135,10 @@ impl<'c, 's> Intake<'c, 's> {
         let (sources, config, reporting) = (self.sources, self.config, self.reporting);
         let shards = self.batches.len();
         let prepare = |parsed: &mut Parsed<'s>| {
-            parsed.parse(sources, config, reporting);
-            parsed.prepare(sources, shards);
+            parsed.parse(sources, config, reporting, Some(shards));
+            if let Origin::Block(block) = &parsed.origin {
+                sources[parsed.source].release(block.offset_bytes);
+            }
         };
         let helpers = lanes.helpers();
         if helpers.count() > 0 {
@@ -235,26 +238,26 @@ impl<'c, 's> Intake<'c, 's> {
         if parsed.is_unterminated {
             self.tally.unterminated.push(self.sources[parsed.source].name.clone());
         }
-        self.tally.rows += count(parsed.row_count + parsed.malformed.len()) + parsed.left_out;
+        self.tally.rows += count(parsed.prepared.count + parsed.malformed.len()) + parsed.left_out;
         self.tally.left_out += parsed.left_out;
-        self.tally.sums.add(&parsed.sums);
+        self.tally.sums.add(&parsed.prepared.sums);
         self.tally.blank_lines += parsed.blank_lines;
         self.tally.amounts_ignored += parsed.amounts_ignored;
         let mut legibles = parsed.legibles.iter().copied();
         for &(place, malformation) in &parsed.malformed {
             self.refuse(place, Reason::Malformed(malformation), legibles.next());
         }
-        self.enter(parsed, lanes)
+        self.enter(&mut parsed.prepared, lanes)
     }
 
     /// Decides the ids of well-formed rows and hands the rows on to the batches of their workers.
     fn enter(
         &mut self,
-        parsed: &mut Parsed<'s>,
+        Prepared { survey, dealt, .. }: &mut Prepared,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        self.decide(&parsed.survey, &mut parsed.dealt);
-        for (lane, part) in parsed.dealt.parts.iter_mut().enumerate() {
+        self.decide(survey, dealt);
+        for (lane, part) in dealt.parts.iter_mut().enumerate() {
             self.batches[lane].add(part);
             if !self.reporting && self.batches[lane].is_full(self.config.batch_rows) {
                 self.flush(lane, lanes)?;
@@ -274,12 +277,11 @@ impl<'c, 's> Intake<'c, 's> {
             let following = later;
             let ids;
             (ids, later) = later.split_at(if group.run.is_some() { 0 } else { group.rows });
-            let Decisions { duplicate, named } = match group.run {
-                Some(first) => self.decide_run(group, first),
-                None => {
-                    let ahead = following.get(Registry::AHEAD..).unwrap_or_default();
-                    self.registry.decide(ids, group.money, ahead)
-                }
+            let Decisions { duplicate, named } = if let Some(first) = group.run {
+                self.decide_run(group, first)
+            } else {
+                let ahead = following.get(Registry::AHEAD..).unwrap_or_default();
+                self.registry.decide(ids, group.money, ahead)
             };
             let tx_of = |at: usize| group.run.map_or_else(|| ids[at], |first| group.id(first, at));
             self.registry.prefetch_places(ones(named).map(tx_of));

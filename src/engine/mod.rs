@@ -15,6 +15,7 @@ mod merge;
 #[cfg(test)]
 mod panics;
 mod parsed;
+mod prepared;
 mod scout;
 mod sift;
 mod survey;

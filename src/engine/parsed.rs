@@ -6,14 +6,13 @@
 use super::batch::RefusedRows;
 use super::config::Config;
 use super::count;
-use super::deal::Dealt;
-use super::survey::Survey;
+use super::prepared::Prepared;
 use crate::input::{Blocks, InputError, RowBlock, Source};
 use crate::ledger::Marks;
 use crate::outcome::Malformation;
-use crate::parser::{Block, Legible, PlainRow, PlainRows, Row, Rows, first_line, is_blank};
+use crate::parser::{Block, Legible, Next, PlainRow, PlainRows, Row, Rows, first_line, is_blank};
 use crate::pipeline::Supply;
-use crate::transaction::{Kind, Transaction};
+use crate::transaction::Transaction;
 
 /// A piece of the inputs, and the rows in it.
 #[derive(Default)]
@@ -23,15 +22,11 @@ pub(super) struct Parsed<'s> {
     pub(super) source: usize,
     /// How much of the input the block stands for, in bytes.
     pub(super) taken_bytes: u64,
-    /// The transactions in order, their marks noted as far as they depend on nothing else; none once
-    /// they have been dealt out.
+    /// The transactions in order, their marks noted as far as they depend on nothing else, unless
+    /// they are prepared.
     pub(super) rows: PlainRows,
-    /// How many transactions there are.
-    pub(super) row_count: usize,
-    /// What a look over the rows has found, and the rows by their workers, once they have been dealt
-    /// out.
-    pub(super) survey: Survey,
-    pub(super) dealt: Dealt,
+    /// The transactions, prepared for the reader and the workers.
+    pub(super) prepared: Prepared,
     /// The rows that are none.
     pub(super) malformed: Vec<(InBlock, Malformation)>,
     /// What can be read of the first ones of these, where rows are reported.
@@ -44,8 +39,6 @@ pub(super) struct Parsed<'s> {
     pub(super) is_unterminated: bool,
     /// Well-formed rows that the run is to leave out.
     pub(super) left_out: u64,
-    /// What is computed of the rows where control totals are wanted.
-    pub(super) sums: RowSums,
 }
 
 /// Where a row stands in its block.
@@ -101,34 +94,6 @@ fn number_many_lines(rows: &mut [PlainRow], first: u16) {
     }
 }
 
-/// Sums over well-formed rows, whatever becomes of them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RowSums {
-    pub(super) by_kind: [u64; Kind::ALL.len()],
-    pub(super) clients: u64,
-    pub(super) txs: u64,
-}
-
-impl RowSums {
-    fn of(rows: &[PlainRow]) -> Self {
-        let mut sums = Self::default();
-        for row in rows {
-            sums.by_kind[row.kind.index()] += 1;
-            sums.clients = sums.clients.wrapping_add(row.client);
-            sums.txs = sums.txs.wrapping_add(row.tx);
-        }
-        sums
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        for (sum, rows) in self.by_kind.iter_mut().zip(other.by_kind) {
-            *sum += rows;
-        }
-        self.clients = self.clients.wrapping_add(other.clients);
-        self.txs = self.txs.wrapping_add(other.txs);
-    }
-}
-
 /// What a piece is.
 #[derive(Debug, Default)]
 pub(super) enum Origin<'s> {
@@ -146,14 +111,24 @@ pub(super) enum Origin<'s> {
 impl Parsed<'_> {
     /// Parses the block, if the piece is one; a last row without a newline is refused if the run is
     /// strict. Lines before well-formed rows are counted, and what is legible of others is kept, only
-    /// where rows are reported.
-    pub(super) fn parse(&mut self, sources: &[Source], config: &Config, reporting: bool) {
+    /// where rows are reported. The rows are prepared for so many shards, or kept.
+    pub(super) fn parse(
+        &mut self,
+        sources: &[Source],
+        config: &Config,
+        reporting: bool,
+        shards: Option<usize>,
+    ) {
         let Origin::Block(block) = &self.origin else { return };
         let (bytes, offset_bytes) = (block.bytes(), block.offset_bytes);
         let unterminated = unterminated_row(bytes).map(|at| offset_bytes + at);
         let refused_row = unterminated.filter(|_| config.strict);
         self.is_unterminated = unterminated.is_some();
-        self.dealt.recycle(&mut self.rows);
+        if let Some(shards) = shards {
+            self.prepared.begin(&mut self.rows, shards);
+        }
+        // What is to be left out is known at the end.
+        let may_prepare = shards.is_some() && config.left_out.is_empty();
         self.rows.clear();
         self.malformed.clear();
         self.legibles.clear();
@@ -162,25 +137,29 @@ impl Parsed<'_> {
         let mut rows = Rows::new(Block { bytes, offset_bytes, line: 1 }, layout);
         loop {
             let (count, line) = (self.rows.len(), rows.next_line());
-            let odd = rows.read_into(&mut self.rows);
+            let next = rows.read_into(&mut self.rows);
             if reporting {
                 number_lines(&mut self.rows[count..], line);
             }
-            let Some(odd) = odd else { break };
-            match odd {
-                Ok(row) => {
+            match next {
+                Next::Unknown => {}
+                Next::Odd(row) => {
                     let Transaction { client, tx, .. } = row.transaction;
                     let is_left_out = config.left_out.has(client, tx);
                     self.amounts_ignored += u64::from(row.amount_ignored && !is_left_out);
                     self.rows.push(plain_row(row, refused_row, offset_bytes));
                 }
-                Err((error, legible)) => {
+                Next::Malformed(error, legible) => {
                     let place = InBlock::new(error.offset_bytes, offset_bytes, error.line);
                     self.malformed.push((place, error.kind));
                     if reporting && self.legibles.len() < RefusedRows::MOST_LEGIBLES {
                         self.legibles.push(legible);
                     }
                 }
+                Next::End => break,
+            }
+            if may_prepare {
+                self.prepared.take_many(&mut self.rows, config);
             }
         }
         self.lines = rows.next_line() - 1;
@@ -190,20 +169,9 @@ impl Parsed<'_> {
             self.rows.retain(|row| !config.left_out.has(row.client, row.tx));
         }
         self.left_out = count(before - self.rows.len());
-        self.row_count = self.rows.len();
-        if config.control_totals {
-            self.sums = RowSums::of(&self.rows);
+        if shards.is_some() {
+            self.prepared.take_rest(&mut self.rows, config);
         }
-    }
-
-    /// Does what can be done for the reader without a look at other blocks, once the block has been
-    /// parsed: looks its rows over, and deals them out to `shards` workers.
-    pub(super) fn prepare(&mut self, sources: &[Source], shards: usize) {
-        let Origin::Block(block) = &self.origin else { return };
-        sources[self.source].release(block.offset_bytes);
-        self.survey.make(&self.rows);
-        self.dealt.deal(&mut self.rows, shards);
-        self.survey.find_homes(&self.dealt);
     }
 }
 
@@ -277,6 +245,7 @@ fn unterminated_row(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transaction::Kind;
 
     #[test]
     fn lines_are_numbered_up_to_the_limit() {

@@ -76,7 +76,7 @@ impl<'s> Supply for PieceSupply<'_, 's> {
 impl Piece<'_> {
     /// Parses the block, if the piece is one, and keeps what the sieve does.
     fn sift<S: Sieve>(&mut self, sieve: &S, sources: &[Source], config: &Config) {
-        self.parsed.parse(sources, config, false);
+        self.parsed.parse(sources, config, false, None);
         self.sifted.clear();
         let Origin::Block(block) = &self.parsed.origin else { return };
         let bytes = block.bytes();

@@ -1,7 +1,7 @@
 //! A look over the rows of a block before their ids are decided: which of them refer to others, and
 //! whether the ids of the rest follow one another.
 //!
-//! It is done where the rows were parsed; the reader, which decides, looks at this instead of rows.
+//! The reader, which decides, looks at this instead of rows.
 
 use super::deal::{Dealt, HAND, Home};
 use crate::parser::PlainRow;
@@ -40,34 +40,35 @@ pub(super) struct Reference {
     pub(super) tx: u64,
     /// Its place among the rows of the block.
     pub(super) at: u32,
-    /// Where it stands once the rows have been dealt out.
+    /// Where it stands.
     pub(super) home: Home,
 }
 
 impl Survey {
-    /// Looks over the rows of a block.
-    pub(super) fn make(&mut self, rows: &[PlainRow]) {
+    pub(super) fn clear(&mut self) {
         self.groups.clear();
         self.references.clear();
         self.ids.clear();
-        for (rows, start) in rows.chunks(MASK_BITS).zip((0_u32..).step_by(MASK_BITS)) {
+    }
+
+    /// Looks over the rows that come next, once they have been dealt out. `start` is the place of the
+    /// first in its block.
+    pub(super) fn look(&mut self, rows: &[PlainRow], start: usize, dealt: &Dealt) {
+        for (rows, start) in rows.chunks(MASK_BITS).zip((start..).step_by(MASK_BITS)) {
             let group = Group::of(rows);
             let all = u64::MAX >> (MASK_BITS - rows.len());
-            self.references.extend(ones(!group.money & all).map(|place| {
-                let at = start + u32::try_from(place).expect("below 64");
-                Reference { tx: rows[place].tx, at, home: Home::default() }
+            self.references.extend(ones(!group.money & all).map(|at| {
+                let place = start + at;
+                Reference {
+                    tx: rows[at].tx,
+                    at: u32::try_from(place).expect("few"),
+                    home: dealt.home(place),
+                }
             }));
             if group.run.is_none() {
                 self.ids.extend(rows.iter().map(|row| row.tx & row.kind.money_mask()));
             }
             self.groups.push(group);
-        }
-    }
-
-    /// Notes where the rows stand that refer to others, once all have been dealt out.
-    pub(super) fn find_homes(&mut self, dealt: &Dealt) {
-        for reference in &mut self.references {
-            reference.home = dealt.home(usize::try_from(reference.at).expect("a place"));
         }
     }
 }
@@ -77,16 +78,16 @@ impl Group {
     /// others.
     #[inline]
     fn of(rows: &[PlainRow]) -> Self {
-        let first = rows.iter().find(|row| row.kind.moves_money()).map_or(0, |row| row.tx);
-        let (mut money, mut differ, mut next) = (0, 0, first);
+        // From the last one back, as a mask grows at its end.
+        let last = rows.iter().rfind(|row| row.kind.moves_money()).map_or(u64::MAX, |row| row.tx);
+        let (mut money, mut differ, mut next) = (0, 0, last);
         for row in rows.iter().rev() {
-            money = money << 1 | u64::from(row.kind.moves_money());
-        }
-        for (row, at) in rows.iter().zip(0_u32..) {
-            let moves = money >> at & 1;
-            differ |= (row.tx ^ next) & moves.wrapping_neg();
+            let moves = row.kind.money_mask();
+            money = money << 1 | moves & 1;
+            differ |= (row.tx ^ next) & moves;
             next = next.wrapping_add(moves);
         }
+        let first = next.wrapping_add(1);
         Self { rows: rows.len(), money, run: (differ == 0).then_some(first) }
     }
 
@@ -122,6 +123,7 @@ pub(super) fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parser::PlainRows;
     use crate::transaction::Kind;
 
     fn row((kind, tx): (Kind, u64)) -> PlainRow {
@@ -132,7 +134,8 @@ mod tests {
     #[test]
     fn ids_are_spelled_out_or_told_by_the_first() {
         use Kind::{Chargeback, Deposit, Dispute, Resolve, Withdrawal};
-        let mut survey = Survey::default();
+        let (mut survey, mut dealt) = (Survey::default(), Dealt::default());
+        dealt.begin(&mut PlainRows::default(), 1);
         for (rows, run) in [
             (&[(Deposit, 7), (Dispute, 3), (Withdrawal, 8), (Deposit, 9)][..], Some(7)),
             (&[(Resolve, 7), (Chargeback, 8)], Some(0)),
@@ -143,7 +146,8 @@ mod tests {
             // Both in the first group and in the last, which is not full.
             let filling: Vec<_> = (0..64).map(|tx| row((Deposit, tx))).collect();
             let rows: Vec<_> = rows.iter().copied().map(row).collect();
-            survey.make(&[&filling, &rows[..]].concat());
+            survey.clear();
+            survey.look(&[&filling, &rows[..]].concat(), 0, &dealt);
             let moves = |row: &PlainRow| row.kind.moves_money();
             let group = survey.groups[1];
             assert_eq!((group.rows, group.run), (rows.len(), run));

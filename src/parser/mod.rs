@@ -69,6 +69,18 @@ struct Reading {
     amount_ignored: bool,
 }
 
+/// What comes after a run of plain rows.
+pub(crate) enum Next {
+    /// More rows, or the end.
+    Unknown,
+    /// A transaction that only the strict path can read.
+    Odd(Row),
+    /// A row that is none, and what is legible of it.
+    Malformed(RowError, Legible),
+    /// Nothing.
+    End,
+}
+
 /// Iterates over the rows of a block in order; blank lines are skipped and counted.
 ///
 /// ```
@@ -163,21 +175,21 @@ impl<'b, 'l> Rows<'b, 'l> {
         Some(line)
     }
 
-    /// Adds all plain rows up to the next odd one to `rows`, and gives that, with what is legible of
-    /// it if it is malformed; `None` at the end.
+    /// Adds a run of plain rows to `rows`, 64 at most, and gives what comes after it.
     ///
     /// Not to be mixed with the iterator, which may have read more rows than it has given out.
-    pub(crate) fn read_into(
-        &mut self,
-        rows: &mut PlainRows,
-    ) -> Option<Result<Row, (RowError, Legible)>> {
+    #[inline]
+    pub(crate) fn read_into(&mut self, rows: &mut PlainRows) -> Next {
         debug_assert_eq!(self.given, self.run.len());
-        loop {
-            let run = self.read_run(rows);
-            self.line += u64::try_from(run.count).expect("64 bits");
-            if run.is_odd {
-                return self.next_odd();
-            }
+        let run = self.read_run(rows);
+        self.line += u64::try_from(run.count).expect("64 bits");
+        if !run.is_odd {
+            return Next::Unknown;
+        }
+        match self.next_odd() {
+            None => Next::End,
+            Some(Ok(row)) => Next::Odd(row),
+            Some(Err((error, legible))) => Next::Malformed(error, legible),
         }
     }
 

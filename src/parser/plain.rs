@@ -25,6 +25,12 @@ impl PlainRows {
         self.count = self.count.min(count);
     }
 
+    /// Takes the first `count` rows out.
+    pub(crate) fn remove_first(&mut self, count: usize) {
+        self.slots.copy_within(count..self.count, 0);
+        self.count -= count;
+    }
+
     /// Adds a row at the end.
     #[inline]
     pub(crate) fn push(&mut self, row: PlainRow) {
@@ -104,7 +110,9 @@ mod tests {
     #[test]
     fn what_stood_in_the_room_before_is_no_row() {
         let mut rows = PlainRows::default();
-        [1, 2, 3].map(|tx| rows.push(row(tx)));
+        for tx in [1, 2, 3] {
+            rows.push(row(tx));
+        }
         rows.truncate(2);
         rows.push(row(4));
         rows.retain(|row| row.tx != 1);

@@ -165,19 +165,34 @@ impl TxIds {
 
     /// Decides `count` ids that follow one another from `first` on, 1 … 64 of them, at once: those of
     /// rows as they come from a system that numbers them. Gives which of them are named, the first
-    /// lowest; `None`, with nothing decided, where that takes a look at each, since they are not all
-    /// on one page or one of them has been decided before.
+    /// lowest; `None`, with nothing decided, where that takes a look at each, since one of them has no
+    /// page or has been decided before.
     #[inline]
     pub fn decide_run(&mut self, first: u64, count: u32) -> Option<u64> {
         let (number, place) = (first / PAGE_IDS, first % PAGE_IDS);
-        if place + u64::from(count) > PAGE_IDS {
-            return None;
-        }
         if self.recent.number != number {
             let index = self.directory.near(number).and_then(Entry::page)?;
             self.recent = Recent { number, index };
         }
-        self.pages[self.recent.index].decide_run(place, count)
+        let before_next = PAGE_IDS - place;
+        if u64::from(count) <= before_next {
+            return self.pages[self.recent.index].decide_run(place, count);
+        }
+        self.decide_run_across(place, u32::try_from(before_next).ok()?, count)
+    }
+
+    /// As [`TxIds::decide_run`], of ids of which the first `here` are on the recent page and the others
+    /// on the next.
+    fn decide_run_across(&mut self, place: u64, here: u32, count: u32) -> Option<u64> {
+        let Recent { number, index } = self.recent;
+        let next = Recent { number: number + 1, index: self.directory.near(number + 1)?.page()? };
+        let named = self.pages[index].decide_run(place, here)?;
+        let Some(named_there) = self.pages[next.index].decide_run(0, count - here) else {
+            self.pages[index].forget_run(place, here);
+            return None;
+        };
+        self.recent = next;
+        Some(named | named_there << here)
     }
 
     /// Decides the ids of at most 64 rows in turn, those that `money` tells, the first lowest; the

@@ -87,6 +87,15 @@ impl Page {
         Some((self.named[word] & low) >> shift | (self.named[next] & high) << before_next)
     }
 
+    /// Takes back what [`Page::decide_run`] has decided.
+    #[cold]
+    pub(super) fn forget_run(&mut self, place: u64, count: u32) {
+        for place in place..place + u64::from(count) {
+            let (word, mask) = Self::locate(place);
+            self.decided[word] &= !mask;
+        }
+    }
+
     #[inline]
     pub(super) fn locate(place: u64) -> (usize, u64) {
         (usize::try_from(place / 64).expect("below eight"), 1 << (place % 64))
