@@ -167,8 +167,9 @@ fn lane_of(row: &PlainRow, shards: usize) -> usize {
 fn route(client: u64, shards: usize) -> usize {
     let mut hasher = fxhash::FxHasher::default();
     hasher.write_u64(client);
-    let scaled = u128::from(hasher.finish()) * u128::try_from(shards).expect("a count");
-    usize::try_from(scaled >> 64).expect("below the number of shards")
+    // The upper half of the hash, scaled to the number of shards, which is below 2³².
+    let scaled = (hasher.finish() >> 32).wrapping_mul(u64::try_from(shards).expect("a count"));
+    usize::try_from(scaled >> 32).expect("below the number of shards")
 }
 
 #[cfg(test)]
