@@ -22,6 +22,9 @@ use crate::transaction::Kind;
 /// Rows between a fetch and the look at what it has fetched.
 const HOMES_AHEAD: usize = 128;
 
+/// How often the collector hears how far the reader is.
+const BLOCKS_A_NOTICE: u64 = 16;
+
 /// What the reader has counted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -98,6 +101,7 @@ pub(super) struct Intake<'c, 's> {
     block: u64,
     /// How much of the inputs has been taken, and how much there is, if that is known.
     taken_bytes: u64,
+    taken_blocks: u64,
     total_bytes: Option<u64>,
     /// The number of the line that comes next, once the first block of its source has come.
     line: Option<u64>,
@@ -123,6 +127,7 @@ impl<'c, 's> Intake<'c, 's> {
             lookups: Vec::new(),
             block: 0,
             taken_bytes: 0,
+            taken_blocks: 0,
             total_bytes: sources.iter().map(Source::size_bytes).sum(),
             line: None,
             tally: Tally::default(),
@@ -136,9 +141,6 @@ impl<'c, 's> Intake<'c, 's> {
         let shards = self.batches.len();
         let prepare = |parsed: &mut Parsed<'s>| {
             parsed.parse(sources, config, reporting, Some(shards));
-            if let Origin::Block(block) = &parsed.origin {
-                sources[parsed.source].release(block.offset_bytes);
-            }
         };
         let helpers = lanes.helpers();
         if helpers.count() > 0 {
@@ -203,6 +205,7 @@ impl<'c, 's> Intake<'c, 's> {
                     self.registry.foresee(self.taken_bytes, total);
                 }
                 self.taken_bytes += parsed.taken_bytes;
+                self.let_go(parsed.source, block.offset_bytes, lanes)?;
                 let first_line = self.line.unwrap_or(source.line);
                 self.enter_parsed(parsed, lanes)?;
                 self.line = Some(first_line + parsed.lines);
@@ -225,6 +228,23 @@ impl<'c, 's> Intake<'c, 's> {
             }
             Origin::Failed(error) => return Err(error.into()),
             Origin::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Has the memory let go of in which the bytes before a place stand, which have been read: by the
+    /// collector, which has nothing else to do unless rows are reported.
+    fn let_go(
+        &mut self,
+        source: usize,
+        offset_bytes: u64,
+        lanes: &mut WorkerLanes<'_, 's>,
+    ) -> Result<(), Halt> {
+        self.taken_blocks += 1;
+        if self.reporting {
+            self.sources[source].release(offset_bytes);
+        } else if self.taken_blocks.is_multiple_of(BLOCKS_A_NOTICE) {
+            lanes.put(Notice::Read { source, offset_bytes })?;
         }
         Ok(())
     }

@@ -40,6 +40,8 @@ impl<F: FnMut(&RejectedRow<'_>) -> io::Result<()>> RejectSink for F {
 
 /// What the reader and the workers report.
 pub(super) enum Notice<'s> {
+    /// The reader has taken what stands before a place of a source.
+    Read { source: usize, offset_bytes: u64 },
     /// The reader is through with a block.
     Block { number: u64, notice: BlockNotice<'s> },
     /// A worker is through with its part of a block.
@@ -114,6 +116,7 @@ impl<'s, 'w> Merge<'s, 'w> {
 impl<'s> Outbox<Notice<'s>> for Merge<'s, '_> {
     fn put(&mut self, notice: Notice<'s>) -> Result<(), Stopped> {
         match notice {
+            Notice::Read { source, offset_bytes } => self.sources[source].release(offset_bytes),
             Notice::Block { number, notice } => {
                 self.pending.entry(number).or_default().notice = Some(notice);
             }
