@@ -44,7 +44,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Of more parts it does not consist, however few rows they have.
-    const MOST_PARTS: usize = 32;
+    const MOST_PARTS: usize = 16;
 
     /// Adds a part, and leaves an empty one in its place.
     #[inline]

@@ -29,10 +29,23 @@ pub(super) struct Note {
 }
 
 impl Part {
+    /// Of memory for so many rows no part gets rid.
+    const KEPT_ROWS: usize = 2048;
+
+    /// Takes all rows out. A part that had a few rows in memory for many gives it back: otherwise an
+    /// input could make every part of every batch as large as a block.
     pub(super) fn clear(&mut self) {
-        self.rows.clear();
-        self.notes.clear();
-        self.duplicates.clear();
+        let Self { rows, notes, duplicates } = self;
+        rows.shrink(Self::kept(rows.len()));
+        notes.shrink_to(Self::kept(notes.len()));
+        duplicates.shrink_to(Self::kept(duplicates.len()));
+        rows.clear();
+        notes.clear();
+        duplicates.clear();
+    }
+
+    fn kept(used: usize) -> usize {
+        Self::KEPT_ROWS.max(4 * used)
     }
 }
 
@@ -80,7 +93,7 @@ impl Dealt {
     /// `rows`, which gets other memory for them.
     pub(super) fn begin(&mut self, rows: &mut PlainRows, shards: usize) {
         self.parts.resize_with(shards, Part::default);
-        self.parts.iter_mut().for_each(Part::clear);
+        debug_assert!(self.parts.iter().all(|part| part.rows.is_empty() && part.notes.is_empty()));
         self.homes.clear();
         if let [part] = &mut self.parts[..] {
             std::mem::swap(rows, &mut part.rows);
@@ -220,12 +233,28 @@ mod tests {
                     assert_eq!(home.lane(), lane);
                     dealt.note_duplicate(home);
                 }
-                for part in &dealt.parts {
+                for part in &mut dealt.parts {
                     assert!(part.rows.is_sorted_by_key(|row| row.tx));
                     let places = 0..u32::try_from(part.rows.len()).unwrap();
                     assert!(part.duplicates.iter().copied().eq(places));
+                    part.clear();
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_part_of_few_rows_keeps_no_memory_for_many() {
+        let note = Note { key: 1, at: 1, marks: Marks::NONE };
+        let mut part = Part::default();
+        for (used, kept) in [(10_000, 10_000), (3_000, 10_000), (1, Part::KEPT_ROWS), (0, 2_048)] {
+            part.notes.extend(vec![note; used]);
+            part.duplicates.extend(0..u32::try_from(used).unwrap());
+            (0..used).for_each(|_| part.rows.push(row(1, 1)));
+            part.clear();
+            assert!(part.rows.is_empty() && part.notes.is_empty() && part.duplicates.is_empty());
+            let rooms = [part.notes.capacity(), part.duplicates.capacity(), part.rows.capacity()];
+            assert!(rooms.iter().all(|room| (kept..2 * kept).contains(room)), "{used}: {rooms:?}");
         }
     }
 }

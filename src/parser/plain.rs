@@ -20,6 +20,20 @@ impl PlainRows {
         self.count = 0;
     }
 
+    /// Tells how many rows there is memory for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// Gives back the memory beyond room for so many rows.
+    pub(crate) fn shrink(&mut self, rows: usize) {
+        if self.slots.len() > rows {
+            self.slots.truncate(rows.max(self.count));
+            self.slots.shrink_to_fit();
+        }
+    }
+
     /// Takes the rows behind the first `count` out.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.count = self.count.min(count);
@@ -120,6 +134,7 @@ mod tests {
         assert_eq!(ids(&rows), [2, 4]);
         rows.clear();
         assert!(rows.is_empty());
+        rows.shrink(64);
         rows.room()[0] = row(5);
         rows.add(1);
         assert_eq!(ids(&rows), [5]);
