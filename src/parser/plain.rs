@@ -3,6 +3,10 @@
 use std::ops::{Deref, DerefMut};
 
 use super::fast::{PlainRow, RUN_ROWS};
+use crate::prefetch::prefetch_for_writing_at;
+
+/// So many rows ahead of one that is put, memory is fetched: another core often has it.
+const PUT_AHEAD: usize = 32;
 
 /// Plain rows, one after the other.
 ///
@@ -62,6 +66,7 @@ impl PlainRows {
     #[inline]
     pub(crate) fn put(&mut self, row: PlainRow) {
         self.slots[self.count] = row;
+        prefetch_for_writing_at(&self.slots, self.count + PUT_AHEAD);
         self.count = self.count.wrapping_add(1);
     }
 
