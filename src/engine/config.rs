@@ -129,8 +129,8 @@ impl Config {
     const MOST_BLOCK_BYTES: usize = 8 << 20;
     /// Rows in a batch, unless set: 64 KiB of them.
     pub const BATCH_ROWS: usize = 2048;
-    /// Most threads that parse, unless set: eight parse what only the strict path can read about as
-    /// fast as one thread decides ids.
+    /// Most threads that parse, unless set: four prepare plain rows about as fast as one thread
+    /// decides their ids; eight are for what only the strict path can read.
     pub const MOST_READERS: usize = 8;
     /// Batches in a queue, unless set.
     pub const QUEUE_BATCHES: usize = 8;
