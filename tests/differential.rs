@@ -94,7 +94,7 @@ fn dimensions() -> Vec<(&'static str, Vec<String>)> {
         ("readers", all(&["1", "2", "4", "8"])),
         ("batch rows", all(&["1", "2", "3", "2048"])),
         ("queue", all(&["1", "2", "8"])),
-        ("block bytes", all(&["1", "2", "17", "64", "262144"])),
+        ("block bytes", all(&["1", "2", "17", "64", "0"])),
         ("io", all(&["Map", "Read"])),
         ("threads", switch()),
         ("recall", all(&["Named", "All"])),

@@ -154,7 +154,7 @@ fn config(dice: &mut Dice, history: &History) -> Config {
         extra_columns: if extra { ExtraColumns::Ignore } else { ExtraColumns::Refuse },
         strict: history.flags.strict,
         readers: NonZeroUsize::new(dice.pick(&[1, 2, 3])),
-        block_bytes: dice.pick(&[1, 2, 17, 64, Config::BLOCK_BYTES]),
+        block_bytes: NonZeroUsize::new(dice.pick(&[1, 2, 17, 64, 0])),
         io: dice.pick(&[Io::Map, Io::Read]),
         threads: if dice.one_in(10) { Threads::Always } else { Threads::Never },
         ..Config::default()

@@ -15,12 +15,13 @@ use millrace::{Config, Input, Interrupt, Recall, RunError, Sinks, Threads, run};
 const READERS: [usize; 4] = [1, 2, 4, 8];
 const HEADER: &str = "type,client,tx,amount\n";
 
+/// A configuration with blocks of the usual size where it is 0.
 fn config(readers: usize, block_bytes: usize) -> Config {
     Config {
         workers: NonZeroUsize::new(3),
         readers: NonZeroUsize::new(readers),
         threads: Threads::Always,
-        block_bytes,
+        block_bytes: NonZeroUsize::new(block_bytes),
         ..Config::default()
     }
 }
@@ -85,7 +86,7 @@ fn every_number_of_readers_gives_the_same() {
         let path = folder.path().join("in.csv");
         std::fs::write(&path, &bytes).expect("a file");
         let second = || Input::bytes("second", second.as_bytes());
-        for (block_bytes, strict) in [(40, false), (1_000, true), (Config::BLOCK_BYTES, false)] {
+        for (block_bytes, strict) in [(40, false), (1_000, true), (0, false)] {
             for reporting in [true, false] {
                 let mut expected = None;
                 for readers in READERS {
@@ -163,7 +164,7 @@ fn a_refused_row_has_its_line_however_many_lines_its_block_has() {
 #[test]
 fn a_request_to_stop_ends_the_run() {
     for readers in READERS {
-        for block_bytes in [64, Config::BLOCK_BYTES] {
+        for block_bytes in [64, 0] {
             let interrupt = Interrupt::default();
             let config = Config {
                 recall: Recall::All,

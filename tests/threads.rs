@@ -98,7 +98,7 @@ fn configs() -> Vec<Config> {
                 threads,
                 recall,
                 batch_rows: 4,
-                block_bytes: 64,
+                block_bytes: NonZeroUsize::new(64),
                 ..Config::default()
             });
         }

@@ -28,7 +28,7 @@ fn draw(history: &History, dice: &mut Dice) -> (Config, bool) {
         strict: history.flags.strict,
         workers: NonZeroUsize::new(dice.pick(&[1, 2, 3])),
         readers: NonZeroUsize::new(dice.pick(&[1, 3])),
-        block_bytes: dice.pick(&[1, 40, Config::BLOCK_BYTES]),
+        block_bytes: NonZeroUsize::new(dice.pick(&[1, 40, 0])),
         io: dice.pick(&[Io::Map, Io::Read]),
         recall: dice.pick(&[Recall::Named, Recall::All]),
         threads: if dice.one_in(20) { Threads::Always } else { Threads::Never },

@@ -97,7 +97,9 @@ fn check_other_way(
         workers: NonZeroUsize::new(1 + usize::from(sizes & 3)),
         readers: NonZeroUsize::new(1 + usize::from(sizes >> 2 & 1)),
         batch_rows: [1, 2, 7, 64][usize::from(sizes >> 3 & 3)],
-        block_bytes: [1, 2, 17, 64, 100, 200, 300, 1 << 16][usize::from(sizes >> 5)],
+        block_bytes: NonZeroUsize::new(
+            [1, 2, 17, 64, 100, 200, 300, 1 << 16][usize::from(sizes >> 5)],
+        ),
         recall: if way & 1 == 0 { Recall::Named } else { Recall::All },
         // Threads take longer than all the rest.
         threads: if way == 0xff { Threads::Always } else { Threads::Never },

@@ -183,8 +183,8 @@ pub(super) struct ReadingArgs {
     io: IoArg,
 
     /// Bytes parsed at a time.
-    #[arg(long, value_name = "N", default_value_t = Config::BLOCK_BYTES, value_parser = at_least_one, help_heading = "Running", hide = true)]
-    block_bytes: usize,
+    #[arg(long, value_name = "N", help_heading = "Running", hide = true)]
+    block_bytes: Option<NonZeroUsize>,
 }
 
 /// What is said on the way: arguments of every command that applies rows.

@@ -94,15 +94,16 @@ pub struct Config {
     /// One reads, parses and decides ids itself. Several parse ahead, and one more thread takes
     /// their rows in input order.
     pub readers: Option<NonZeroUsize>,
-    /// Rows in a batch, at least 1. A single worker takes the rows of a whole block as one batch,
-    /// unless they are less than half of this.
+    /// Rows from which on a batch is sent, at least 1. Its worker's rows of a block stay together, so
+    /// it may have as many more as a block has; where rejected rows are reported, it has those of one
+    /// block, however few.
     pub batch_rows: usize,
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
     /// rejected rows are reported.
     pub queue_batches: usize,
-    /// About how many bytes of input are parsed at a time, 1 … 2²³; where it is
-    /// [`Config::BLOCK_BYTES`], half of that in small inputs.
-    pub block_bytes: usize,
+    /// About how many bytes of input are parsed at a time, more than 2²³ being taken for so many;
+    /// `None` is [`Config::BLOCK_BYTES`], down to half of that in inputs of known size below 64 MiB.
+    pub block_bytes: Option<NonZeroUsize>,
     /// How regular files are read.
     pub io: Io,
     /// Whether threads are pinned to cores.
@@ -198,8 +199,8 @@ impl Config {
     /// Unless another size is asked for, a small input is cut smaller, down to half the usual size:
     /// threads begin and end together sooner, and less memory is new.
     pub(super) fn block_bytes(&self, input_bytes: Option<u64>) -> usize {
-        if self.block_bytes != Self::BLOCK_BYTES {
-            return self.block_bytes.clamp(1, Self::MOST_BLOCK_BYTES);
+        if let Some(bytes) = self.block_bytes {
+            return bytes.get().min(Self::MOST_BLOCK_BYTES);
         }
         let share = input_bytes.map_or(u64::MAX, |bytes| bytes / FEWEST_BLOCKS);
         let share = usize::try_from(share).unwrap_or(usize::MAX);
@@ -233,7 +234,7 @@ impl Default for Config {
             readers: None,
             batch_rows: Self::BATCH_ROWS,
             queue_batches: Self::QUEUE_BATCHES,
-            block_bytes: Self::BLOCK_BYTES,
+            block_bytes: None,
             io: Io::default(),
             pin: Pin::default(),
             threads: Threads::default(),
@@ -305,6 +306,7 @@ mod tests {
     #[test]
     fn blocks_of_small_inputs_are_smaller() {
         let block_bytes = |block_bytes, input_bytes| {
+            let block_bytes = NonZeroUsize::new(block_bytes);
             Config { block_bytes, ..Config::default() }.block_bytes(input_bytes)
         };
         let usual = Config::BLOCK_BYTES;
@@ -315,8 +317,8 @@ mod tests {
             (Some(64 << 20), usual),
             (Some(u64::MAX), usual),
         ] {
-            assert_eq!(block_bytes(usual, input_bytes), expected, "{input_bytes:?}");
-            for (asked, expected) in [(0, 1), (1 << 20, 1 << 20), (usize::MAX, 8 << 20)] {
+            assert_eq!(block_bytes(0, input_bytes), expected, "{input_bytes:?}");
+            for (asked, expected) in [(1, 1), (usual, usual), (usize::MAX, 8 << 20)] {
                 assert_eq!(block_bytes(asked, input_bytes), expected);
             }
         }

@@ -80,6 +80,9 @@ impl Home {
     }
 }
 
+// A lane and a place fill a word.
+const _: () = assert!(Home::MOST_LANES as u64 * Home::MOST_ROWS as u64 == 1 << u32::BITS);
+
 /// The rows of a block, by the worker that they are for.
 #[derive(Debug, Default)]
 pub(super) struct Dealt {

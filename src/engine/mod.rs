@@ -368,7 +368,7 @@ mod tests {
             readers: NonZeroUsize::new(readers),
             recall,
             batch_rows: 2,
-            block_bytes: 40,
+            block_bytes: NonZeroUsize::new(40),
             // Miri would ask for each of 1,024 cores whether there is one.
             pin: Pin::Never,
             ..Config::default()
@@ -396,8 +396,8 @@ mod tests {
         std::fs::write(&path, &csv).unwrap();
         for (threads, readers) in [(Threads::Never, 1), (Threads::Always, 1), (Threads::Always, 2)]
         {
-            let readers = NonZeroUsize::new(readers);
-            let config = Config { threads, readers, block_bytes: 5_000, ..Config::default() };
+            let [readers, block_bytes] = [readers, 5_000].map(NonZeroUsize::new);
+            let config = Config { readers, block_bytes, threads, ..Config::default() };
             let shown = |input| {
                 let mut shown = Vec::new();
                 let mut sink = |row: &RejectedRow<'_>| {

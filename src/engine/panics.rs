@@ -94,7 +94,7 @@ fn a_worker_that_panics_at_any_of_its_batches_ends_the_run_and_every_worker_is_g
                     readers: NonZeroUsize::new(readers),
                     threads,
                     batch_rows: 16,
-                    block_bytes: 500,
+                    block_bytes: NonZeroUsize::new(500),
                     ..Config::default()
                 };
                 for worker in 0..3 {
