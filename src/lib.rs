@@ -8,10 +8,11 @@
 //! # Words
 //! A **row** (bytes) becomes a **transaction** (meaning), which has an **outcome**: applied,
 //! rejected (well-formed, refused by a rule) or malformed (not a transaction). A **worker**
-//! (thread) owns a **shard** (set of clients). Transactions travel to workers in **batches**. A
-//! **block** is a run of whole rows of an **input**. An account has money that is **available**
-//! and money that is **held** by disputes; both together are its **total**. A transaction that is
-//! under **dispute** ends in a **resolve** or a **chargeback**, which **locks** the account.
+//! (thread) owns a **shard** (set of clients). A **block** is a run of whole rows of an **input**. Its
+//! transactions are scattered into **partitions**, one for each worker, and these travel to the
+//! workers in **batches**. An account has money that is **available** and money that is **held** by
+//! disputes; both together are its **total**. A transaction that is under **dispute** ends in a
+//! **resolve** or a **chargeback**, which **locks** the account.
 //!
 //! # Features
 //! `cli` (default) builds the command-line tool and takes in what only that needs; `report`, which it

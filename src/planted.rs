@@ -141,7 +141,9 @@ faults! {
     ScoutMissesCrlf: "the scout overlooks rows that end in CRLF",
     // Workers.
     RoutedById: "rows go to the worker of their id",
-    RowsSwapped: "the first two rows of a batch change places",
+    NoteOnNext: "what is noted of a row is taken for one of the row after it",
+    LastDuplicateApplied: "the last duplicate of a partition is applied",
+    RowsSwapped: "the first two rows of a partition change places",
     BatchesSwapped: "two batches in a queue change places",
     LastBatchKept: "the last batch of the last worker is not sent",
     CountedAsUnknown: "a second dispute is counted as one of nothing",

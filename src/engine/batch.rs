@@ -1,13 +1,14 @@
 //! What travels from the reader to a worker: rows of fixed size, in batches.
 
-use super::deal::Part;
 use super::parsed::InBlock;
+use super::partition::Partition;
 use crate::ledger::{Marks, Posting};
 use crate::outcome::Reason;
 use crate::parser::{Legible, PlainRow};
 
 /// What a row is on its way to its shard: as the parser left it, so that whole blocks of rows travel
-/// as they are. Its note holds the marks, its id the key of the posting.
+/// as they are. Once its worker has entered what the reader noted, its own note holds the marks, and
+/// its id the key of the posting.
 impl PlainRow {
     #[inline]
     pub(super) fn posting(&self) -> Posting {
@@ -32,7 +33,7 @@ impl PlainRow {
 pub(super) struct Batch {
     /// Parts of blocks, in order; those behind the first `filled` are empty ones, kept for their
     /// memory.
-    parts: Vec<Part>,
+    partitions: Vec<Partition>,
     filled: usize,
     /// How many rows there are.
     rows: usize,
@@ -43,36 +44,39 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Of more parts it does not consist, however few rows they have.
-    const MOST_PARTS: usize = 16;
+    /// So many partitions fill it, however few rows they have: each has memory of its own, and a
+    /// hundred workers and more have some fifty rows of a block each.
+    const MOST_PARTITIONS: usize = 16;
 
-    /// Adds a part, and leaves an empty one in its place.
+    /// Adds a partition, and leaves an empty one in its place.
     #[inline]
-    pub(super) fn add(&mut self, part: &mut Part) {
-        if part.rows.is_empty() {
+    pub(super) fn add(&mut self, partition: &mut Partition) {
+        if partition.rows.is_empty() {
+            partition.clear();
             return;
         }
-        self.rows += part.rows.len();
-        match self.parts.get_mut(self.filled) {
-            Some(empty) => std::mem::swap(empty, part),
-            None => self.parts.push(std::mem::take(part)),
+        self.rows += partition.rows.len();
+        match self.partitions.get_mut(self.filled) {
+            Some(empty) => std::mem::swap(empty, partition),
+            None => self.partitions.push(std::mem::take(partition)),
         }
         self.filled += 1;
     }
 
-    /// Tells whether it has so many rows, or as many parts as one may have.
+    /// Tells whether it has so many rows, or as many partitions as one may have.
     pub(super) fn is_full(&self, rows: usize) -> bool {
-        self.rows >= rows || self.filled >= Self::MOST_PARTS
+        self.rows >= rows || self.filled >= Self::MOST_PARTITIONS
     }
 
-    /// Gives the parts in order.
-    pub(super) fn parts_mut(&mut self) -> &mut [Part] {
-        &mut self.parts[..self.filled]
+    /// Gives the partitions in order.
+    pub(super) fn partitions_mut(&mut self) -> &mut [Partition] {
+        &mut self.partitions[..self.filled]
     }
 
     /// Takes all rows out.
     pub(super) fn clear(&mut self) {
-        self.parts_mut().iter_mut().for_each(Part::clear);
+        // Those behind the filled ones, too, or they would keep what they once had.
+        self.partitions.iter_mut().for_each(Partition::clear);
         self.filled = 0;
         self.rows = 0;
     }
@@ -143,5 +147,56 @@ impl RefusedRows {
 
     fn next(&self) -> u32 {
         u32::try_from(self.legibles.len()).expect("some thousand for each worker")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parser::PlainRow;
+    use crate::transaction::Kind;
+
+    fn partition(client: u64, rows: usize) -> Partition {
+        let (offset, kind, note, line) = (0, Kind::Dispute, 0, 0);
+        let mut partition = Partition::default();
+        for tx in (0..).take(rows) {
+            let row = PlainRow { client, tx, amount: None, offset, kind, note, line };
+            partition.rows.push(row);
+        }
+        partition
+    }
+
+    #[test]
+    fn a_batch_is_full_with_many_rows_or_partitions_and_can_be_filled_again() {
+        let mut batch = Batch::default();
+        for rows in [1, 100] {
+            for client in 0..16 {
+                assert!(!batch.is_full(16 * rows), "{client}");
+                let mut partition = partition(client, rows);
+                batch.add(&mut partition);
+                assert!(partition.rows.is_empty());
+                batch.add(&mut partition);
+            }
+            assert!(batch.is_full(16 * rows) && batch.is_full(usize::MAX));
+            let clients =
+                batch.partitions_mut().iter().map(|it| (it.rows[0].client, it.rows.len()));
+            assert!(clients.eq((0..16).map(|client| (client, rows))));
+            batch.clear();
+            assert!(!batch.is_full(1) && batch.partitions_mut().is_empty());
+        }
+    }
+
+    /// Batches with a large partition in one place after the other made all places large.
+    #[test]
+    fn no_order_of_partitions_makes_all_of_a_batch_large() {
+        const LARGE: usize = 10_000;
+        let mut batch = Batch::default();
+        for small in (0..16).rev().chain(0..16) {
+            (0..small).for_each(|client| batch.add(&mut partition(client, 1)));
+            batch.add(&mut partition(99, LARGE));
+            batch.clear();
+        }
+        let kept: usize = batch.partitions.iter().map(|it| it.rows.capacity()).sum();
+        assert!(kept < 2 * LARGE, "{kept}");
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::deal::Home;
+use super::partition::Position;
 use crate::input::Io;
 use crate::interrupt::Interrupt;
 use crate::parser::{ExtraColumns, IdLimits};
@@ -125,7 +125,7 @@ pub struct Config {
 
 impl Config {
     /// The most workers: more are taken for so many.
-    pub const MOST_WORKERS: usize = Home::MOST_LANES;
+    pub const MOST_WORKERS: usize = Position::MOST_LANES;
     /// The most bytes parsed at a time: places of rows are kept short.
     const MOST_BLOCK_BYTES: usize = 8 << 20;
     /// Rows in a batch, unless set: 64 KiB of them.
@@ -194,7 +194,7 @@ impl Config {
         self.queue_batches.max(1) * if reporting { 4 } else { 1 }
     }
 
-    /// The size of a block of an input of so many bytes, within what row offsets can express.
+    /// The size of a block of an input of so many bytes, within what places of rows can express.
     ///
     /// Unless another size is asked for, a small input is cut smaller, down to half the usual size:
     /// threads begin and end together sooner, and less memory is new.
@@ -209,7 +209,7 @@ impl Config {
 }
 
 // A row of a type, two ids and their commas takes more than eight bytes.
-const _: () = assert!(Config::MOST_BLOCK_BYTES / 8 <= Home::MOST_ROWS);
+const _: () = assert!(Config::MOST_BLOCK_BYTES / 8 <= Position::MOST_ROWS);
 
 /// Inputs of fewer blocks are cut into smaller ones.
 const FEWEST_BLOCKS: u64 = 256;

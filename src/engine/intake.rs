@@ -4,12 +4,12 @@
 use super::batch::{Batch, RefusedRows};
 use super::config::Config;
 use super::count;
-use super::deal::Dealt;
 use super::error::RunError;
 use super::merge::{BlockNotice, Notice};
 use super::parsed::{InBlock, Origin, Parsed, SourceBlocks};
+use super::partition::Partitions;
 use super::prepared::{Prepared, RowSums};
-use super::survey::{AHEAD, Group, Reference, Survey, ones};
+use super::survey::{Group, Reference, Survey, ones};
 use super::worker::ShardWorker;
 use crate::input::{InputError, RowBlock, Source};
 use crate::ledger::{Decisions, Lookup, Registry, Totals};
@@ -20,10 +20,13 @@ use crate::summary::{ByKind, ControlTotals, Counts};
 use crate::transaction::Kind;
 
 /// Rows between a fetch and the look at what it has fetched.
-const HOMES_AHEAD: usize = 128;
+const POSITIONS_AHEAD: usize = 128;
 
-/// How often the collector hears how far the reader is.
-const BLOCKS_A_NOTICE: u64 = 16;
+/// References between a fetch and the look at what it has fetched.
+const AHEAD: usize = 24;
+
+/// After so many bytes the collector hears how far the reader is.
+const NOTICE_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -101,7 +104,8 @@ pub(super) struct Intake<'c, 's> {
     block: u64,
     /// How much of the inputs has been taken, and how much there is, if that is known.
     taken_bytes: u64,
-    taken_blocks: u64,
+    /// How much of them the collector has heard of.
+    noticed_bytes: u64,
     total_bytes: Option<u64>,
     /// The number of the line that comes next, once the first block of its source has come.
     line: Option<u64>,
@@ -127,7 +131,7 @@ impl<'c, 's> Intake<'c, 's> {
             lookups: Vec::new(),
             block: 0,
             taken_bytes: 0,
-            taken_blocks: 0,
+            noticed_bytes: 0,
             total_bytes: sources.iter().map(Source::size_bytes).sum(),
             line: None,
             tally: Tally::default(),
@@ -240,10 +244,10 @@ impl<'c, 's> Intake<'c, 's> {
         offset_bytes: u64,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        self.taken_blocks += 1;
         if self.reporting {
             self.sources[source].release(offset_bytes);
-        } else if self.taken_blocks.is_multiple_of(BLOCKS_A_NOTICE) {
+        } else if self.taken_bytes - self.noticed_bytes >= NOTICE_BYTES {
+            self.noticed_bytes = self.taken_bytes;
             lanes.put(Notice::Read { source, offset_bytes })?;
         }
         Ok(())
@@ -273,12 +277,12 @@ impl<'c, 's> Intake<'c, 's> {
     /// Decides the ids of well-formed rows and hands the rows on to the batches of their workers.
     fn enter(
         &mut self,
-        Prepared { survey, dealt, .. }: &mut Prepared,
+        Prepared { survey, partitions, .. }: &mut Prepared,
         lanes: &mut WorkerLanes<'_, 's>,
     ) -> Result<(), Halt> {
-        self.decide(survey, dealt);
-        for (lane, part) in dealt.parts.iter_mut().enumerate() {
-            self.batches[lane].add(part);
+        self.decide(survey, partitions);
+        for (lane, partition) in partitions.by_worker.iter_mut().enumerate() {
+            self.batches[lane].add(partition);
             if !self.reporting && self.batches[lane].is_full(self.config.batch_rows) {
                 self.flush(lane, lanes)?;
             }
@@ -286,14 +290,14 @@ impl<'c, 's> Intake<'c, 's> {
         Ok(())
     }
 
-    /// Decides the ids of rows, notes in them what their shards are to know, and beside them which
+    /// Decides the ids of rows, and notes beside them what their shards are to know of some, and which
     /// are duplicates.
-    fn decide(&mut self, survey: &Survey, dealt: &mut Dealt) {
+    fn decide(&mut self, survey: &Survey, partitions: &mut Partitions) {
         self.look_up(&survey.references);
         let (mut start, mut later) = (0, &survey.ids[..]);
         let mut referred = 0;
         for group in &survey.groups {
-            dealt.prefetch_homes(start + HOMES_AHEAD);
+            partitions.prefetch_positions(start + POSITIONS_AHEAD);
             let following = later;
             let ids;
             (ids, later) = later.split_at(if group.run.is_some() { 0 } else { group.rows });
@@ -306,11 +310,11 @@ impl<'c, 's> Intake<'c, 's> {
             let tx_of = |at: usize| group.run.map_or_else(|| ids[at], |first| group.id(first, at));
             self.registry.prefetch_places(ones(named).map(tx_of));
             for at in ones(named) {
-                let home = dealt.home(start + at);
-                dealt.note(home, self.registry.remember(tx_of(at), home.lane()));
+                let position = partitions.position(start + at);
+                partitions.note(position, self.registry.remember(tx_of(at), position.lane()));
             }
             for at in ones(duplicate) {
-                dealt.note_duplicate(dealt.home(start + at));
+                partitions.note_duplicate(partitions.position(start + at));
             }
             start += group.rows;
             let end = u32::try_from(start).expect("fewer rows than bytes");
@@ -320,8 +324,8 @@ impl<'c, 's> Intake<'c, 's> {
                 if let Some(&ahead) = self.lookups.get(referred + AHEAD) {
                     self.registry.prefetch_refer(ahead);
                 }
-                let key = self.registry.refer(self.lookups[referred], reference.home.lane());
-                dealt.note(reference.home, key);
+                let key = self.registry.refer(self.lookups[referred], reference.position.lane());
+                partitions.note(reference.position, key);
                 referred += 1;
             }
         }

@@ -142,7 +142,8 @@ fn write_block(
 ) -> io::Result<u64> {
     let BlockNotice { block, line: block_line, source, refused: mut by_reader } = notice;
     let source = &sources[source];
-    // What one worker refused is in order, and so are the malformed rows and the duplicates.
+    // The malformed rows are in order; each worker refused duplicates first, and then others, of each
+    // partition.
     by_workers.rows.sort_by_key(|row| row.place);
     by_reader.rows.sort_by_key(|row| row.place);
     let bytes = block.bytes();

@@ -6,7 +6,6 @@
 
 mod batch;
 mod config;
-mod deal;
 mod digests;
 mod error;
 mod explain;
@@ -15,6 +14,7 @@ mod merge;
 #[cfg(test)]
 mod panics;
 mod parsed;
+mod partition;
 mod prepared;
 mod scout;
 mod sift;

@@ -5,7 +5,7 @@
 //! The reader, whose work nobody can share, copies no row, and looks at none.
 
 use super::config::Config;
-use super::deal::Dealt;
+use super::partition::Partitions;
 use super::survey::{MASK_BITS, Survey};
 use crate::parser::{PlainRow, PlainRows};
 use crate::transaction::Kind;
@@ -19,7 +19,7 @@ pub(super) struct Prepared {
     /// How many there are.
     pub(super) count: usize,
     pub(super) survey: Survey,
-    pub(super) dealt: Dealt,
+    pub(super) partitions: Partitions,
     /// What is computed of them where control totals are wanted.
     pub(super) sums: RowSums,
 }
@@ -29,7 +29,7 @@ impl Prepared {
     pub(super) fn begin(&mut self, rows: &mut PlainRows, shards: usize) {
         self.count = 0;
         self.survey.clear();
-        self.dealt.begin(rows, shards);
+        self.partitions.begin(rows, shards);
         self.sums = RowSums::default();
     }
 
@@ -45,12 +45,12 @@ impl Prepared {
     /// Takes the rows that are left and ends the block.
     pub(super) fn take_rest(&mut self, rows: &mut PlainRows, config: &Config) {
         self.take(rows, rows.len() - self.first_new(), config);
-        self.dealt.end(rows);
+        self.partitions.end(rows);
     }
 
     /// The place of the first row that has not been taken.
     fn first_new(&self) -> usize {
-        if self.dealt.copies() { 0 } else { self.count }
+        if self.partitions.copies() { 0 } else { self.count }
     }
 
     fn take(&mut self, rows: &mut PlainRows, count: usize, config: &Config) {
@@ -58,10 +58,10 @@ impl Prepared {
         if config.control_totals {
             self.sums.add(&RowSums::of(new));
         }
-        self.dealt.deal(new);
-        self.survey.look(new, self.count, &self.dealt);
+        self.partitions.scatter(new);
+        self.survey.look(new, self.count, &self.partitions);
         self.count += count;
-        if self.dealt.copies() {
+        if self.partitions.copies() {
             rows.remove_first(count);
         }
     }

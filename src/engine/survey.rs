@@ -3,14 +3,11 @@
 //!
 //! The reader, which decides, looks at this instead of rows.
 
-use super::deal::{Dealt, HAND, Home};
+use super::partition::{Partitions, Position, SCATTERED_AT_ONCE};
 use crate::parser::PlainRow;
 
 /// Rows whose ids are decided together: one bit of a mask for each.
-pub(super) const MASK_BITS: usize = HAND;
-
-/// References between a fetch and the look at what it has fetched.
-pub(super) const AHEAD: usize = 24;
+pub(super) const MASK_BITS: usize = SCATTERED_AT_ONCE;
 
 /// What is known of the rows of a block before their ids are decided.
 #[derive(Debug, Default)]
@@ -41,7 +38,7 @@ pub(super) struct Reference {
     /// Its place among the rows of the block.
     pub(super) at: u32,
     /// Where it stands.
-    pub(super) home: Home,
+    pub(super) position: Position,
 }
 
 impl Survey {
@@ -51,9 +48,9 @@ impl Survey {
         self.ids.clear();
     }
 
-    /// Looks over the rows that come next, once they have been dealt out. `start` is the place of the
+    /// Looks over the rows that come next, once they have been scattered. `start` is the place of the
     /// first in its block.
-    pub(super) fn look(&mut self, rows: &[PlainRow], start: usize, dealt: &Dealt) {
+    pub(super) fn look(&mut self, rows: &[PlainRow], start: usize, partitions: &Partitions) {
         for (rows, start) in rows.chunks(MASK_BITS).zip((start..).step_by(MASK_BITS)) {
             let group = Group::of(rows);
             let all = u64::MAX >> (MASK_BITS - rows.len());
@@ -62,7 +59,7 @@ impl Survey {
                 Reference {
                     tx: rows[at].tx,
                     at: u32::try_from(place).expect("few"),
-                    home: dealt.home(place),
+                    position: partitions.position(place),
                 }
             }));
             if group.run.is_none() {
@@ -134,8 +131,8 @@ mod tests {
     #[test]
     fn ids_are_spelled_out_or_told_by_the_first() {
         use Kind::{Chargeback, Deposit, Dispute, Resolve, Withdrawal};
-        let (mut survey, mut dealt) = (Survey::default(), Dealt::default());
-        dealt.begin(&mut PlainRows::default(), 1);
+        let (mut survey, mut partitions) = (Survey::default(), Partitions::default());
+        partitions.begin(&mut PlainRows::default(), 1);
         for (rows, run) in [
             (&[(Deposit, 7), (Dispute, 3), (Withdrawal, 8), (Deposit, 9)][..], Some(7)),
             (&[(Resolve, 7), (Chargeback, 8)], Some(0)),
@@ -143,11 +140,11 @@ mod tests {
             (&[(Deposit, 7), (Deposit, 9)], None),
             (&[(Deposit, 7), (Dispute, 8), (Deposit, 9)], None),
         ] {
-            // Both in the first group and in the last, which is not full.
+            // In the last group, which is not full, behind one that is.
             let filling: Vec<_> = (0..64).map(|tx| row((Deposit, tx))).collect();
             let rows: Vec<_> = rows.iter().copied().map(row).collect();
             survey.clear();
-            survey.look(&[&filling, &rows[..]].concat(), 0, &dealt);
+            survey.look(&[&filling, &rows[..]].concat(), 0, &partitions);
             let moves = |row: &PlainRow| row.kind.moves_money();
             let group = survey.groups[1];
             assert_eq!((group.rows, group.run), (rows.len(), run));
@@ -160,9 +157,10 @@ mod tests {
                 None => assert_eq!(survey.ids, ids),
             }
             assert!(ones(group.money).eq((0..rows.len()).filter(|&at| moves(&rows[at]))));
-            let found = survey.references.iter().map(|it| (it.tx, it.at));
+            let found = survey.references.iter().map(|it| (it.tx, it.at, it.position));
             let expected = rows.iter().zip(64..).filter(|(row, _)| !moves(row));
-            assert!(found.eq(expected.map(|(row, at)| (row.tx, at))));
+            let position = |at: u32| partitions.position(usize::try_from(at).unwrap());
+            assert!(found.eq(expected.map(|(row, at)| (row.tx, at, position(at)))));
         }
     }
 }

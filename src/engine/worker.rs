@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use super::batch::{Batch, RefusedRows};
 use super::count;
-use super::deal::{Note, Part};
 use super::merge::Notice;
+use super::partition::{Note, Partition};
 use crate::ledger::{Closed, Shard};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::PlainRow;
@@ -58,20 +58,27 @@ impl ShardWorker<'_> {
     }
 
     /// Applies rows in order.
-    fn apply(&mut self, part: &mut Part) {
-        if planted!(RowsSwapped) && part.rows.len() > 1 {
-            part.rows.swap(0, 1);
-        }
-        for &Note { key, at, marks } in &part.notes {
-            let row = &mut part.rows[usize::try_from(at).expect("a place")];
+    fn apply(&mut self, partition: &mut Partition) {
+        for &Note { key, at, marks } in &partition.notes {
+            let mut at = usize::try_from(at).expect("a place");
+            if planted!(NoteOnNext) {
+                at = (at + 1) % partition.rows.len();
+            }
+            let row = &mut partition.rows[at];
             row.tx = key;
             row.note |= marks.bits();
         }
-        if !(part.duplicates.is_empty() || planted!(DuplicatesApplied)) {
-            self.refuse_duplicates(part);
+        if planted!(LastDuplicateApplied) {
+            partition.duplicates.pop();
+        }
+        if !(partition.duplicates.is_empty() || planted!(DuplicatesApplied)) {
+            self.refuse_duplicates(partition);
+        }
+        if planted!(RowsSwapped) && partition.rows.len() > 1 {
+            partition.rows.swap(0, 1);
         }
         let mut refused = std::mem::take(&mut self.refused_together);
-        for rows in part.rows.chunks(CHUNK) {
+        for rows in partition.rows.chunks(CHUNK) {
             refused.clear();
             self.shard.apply_all(rows, PlainRow::posting, &mut refused);
             self.applied += count(rows.len() - refused.len());
@@ -83,7 +90,7 @@ impl ShardWorker<'_> {
     }
 
     /// Refuses the rows whose id an earlier row has and takes them out.
-    fn refuse_duplicates(&mut self, Part { rows, duplicates, .. }: &mut Part) {
+    fn refuse_duplicates(&mut self, Partition { rows, duplicates, .. }: &mut Partition) {
         let places = duplicates.iter().map(|&at| usize::try_from(at).expect("a place"));
         let mut kept = 0;
         let mut start = 0;
@@ -124,8 +131,8 @@ impl<'s> Worker for ShardWorker<'s> {
     ) -> Result<(), Stopped> {
         #[cfg(test)]
         self.fuse.iter_mut().for_each(super::panics::Fuse::burn);
-        for part in batch.parts_mut() {
-            self.apply(part);
+        for partition in batch.partitions_mut() {
+            self.apply(partition);
         }
         batch.clear();
         if self.reporting && batch.ends_block {

@@ -90,6 +90,9 @@ impl Registry {
     /// Where ids are unique per client, the shards decide. What `ahead` gives is not decided, but
     /// may be fetched: ids of rows that come later, from [`Registry::AHEAD`] behind the first one on,
     /// best 0 for those that decide nothing.
+    ///
+    /// # Panics
+    /// With more than 64 rows.
     #[inline]
     pub fn decide(&mut self, ids: &[u64], money: u64, ahead: &[u64]) -> Decisions {
         let is_global = self.space == TxIdSpace::Global || planted!(PerClientIdsGlobal);
@@ -267,7 +270,8 @@ mod tests {
     fn a_run_is_decided_as_its_ids_one_by_one_are() {
         let names: Vec<u64> = (0..2_000).filter(|it| it % 7 < 2).collect();
         let moves = |at: u64| u64::from(at % 5 != 3);
-        let money = (0..64).fold(0, |money, at| money | moves(at) << at);
+        let money: u64 = (0..64).fold(0, |money, at| money | moves(at) << at);
+        let mut at_once_on = [0, 0];
         for first in (0..1_500).step_by(11) {
             let ids: Vec<u64> = (0..64)
                 .scan(first, |tx, at| {
@@ -278,8 +282,8 @@ mod tests {
                 .collect();
             let registry = || {
                 let mut registry = Registry::of_named(named(&names), TxIdSpace::Global, 1);
-                // Pages that are full, and one id that has been decided.
-                let decided: Vec<_> = (0..40).map(|it| it * 50 + 3).collect();
+                // Pages of bits, and an id here and there that has been decided.
+                let decided: Vec<_> = (0..10).map(|it| it * 200 + 3).collect();
                 registry.decide(&decided, u64::MAX, &[]);
                 registry
             };
@@ -288,11 +292,15 @@ mod tests {
             if let Some(decisions) = at_once.decide_run(first, money) {
                 assert_eq!(decisions, expected, "{first}");
                 assert_eq!(at_once.decide(&ids, money, &[]).duplicate, money, "{first}");
+                let last = first + u64::from(money.count_ones()) - 1;
+                at_once_on[usize::from(first / 512 != last / 512)] += 1;
             } else {
                 assert_eq!(at_once.decide(&ids, money, &[]), expected, "{first}");
                 assert_ne!(expected.duplicate, 0, "{first}");
             }
         }
+        // One page, and two.
+        assert!(at_once_on.iter().all(|&runs| runs > 5), "{at_once_on:?}");
     }
 
     #[test]

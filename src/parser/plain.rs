@@ -32,9 +32,9 @@ impl PlainRows {
 
     /// Gives back the memory beyond room for so many rows.
     pub(crate) fn shrink(&mut self, rows: usize) {
-        if self.slots.len() > rows {
+        if self.slots.capacity() > rows {
             self.slots.truncate(rows.max(self.count));
-            self.slots.shrink_to_fit();
+            self.slots.shrink_to(rows);
         }
     }
 

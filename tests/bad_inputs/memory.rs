@@ -1,7 +1,7 @@
 //! Memory, measured: what a run takes for hostile input beyond what it takes for three rows.
 //!
 //! The limits of `limits` end a run that asks for too much; here the memory that it uses is read
-//! while it runs (`RssAnon`, see `proc_pid_status(5)`), so the figures can be printed and compared:
+//! while it runs (`RssAnon` and `RssFile`, see `proc_pid_status(5)`), so the figures can be printed and compared:
 //! `cargo test --release --test bad_inputs memory -- --include-ignored --nocapture`.
 
 use std::fs;
@@ -15,8 +15,13 @@ use crate::limits::{HEADER, deposits, zstd_bomb};
 
 const MIB: u64 = 1 << 20;
 
-/// Waits for a child; gives the most anonymous memory it was seen to use, in bytes.
-fn finish_measured(child: Child) -> (Ran, u64) {
+/// Memory that no file stands behind.
+const ANONYMOUS: &str = "RssAnon";
+/// Memory in which files are mapped.
+const MAPPED: &str = "RssFile";
+
+/// Waits for a child; gives the most memory of a kind that it was seen to use, in bytes.
+fn finish_measured(child: Child, kind: &str) -> (Ran, u64) {
     let status = format!("/proc/{}/status", child.id());
     let waiting = thread::spawn(|| finish(child));
     let mut most = 0;
@@ -24,23 +29,24 @@ fn finish_measured(child: Child) -> (Ran, u64) {
         // The child may be gone, or not yet another program than this one.
         let text = fs::read_to_string(&status).unwrap_or_default();
         if text.starts_with("Name:\tmillrace\n") {
-            most = most.max(anonymous_bytes(&text));
+            most = most.max(bytes_of(kind, &text));
         }
         thread::sleep(Duration::from_micros(500));
     }
     (waiting.join().expect("no panic"), most)
 }
 
-/// Reads `RssAnon:   1234 kB`; 0 of a process that has ended.
-fn anonymous_bytes(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+/// Reads a line as `RssAnon:   1234 kB`; 0 of a process that has ended.
+fn bytes_of(kind: &str, status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(kind)?.strip_prefix(':'));
     let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
     number.map_or(0, |number| 1024 * number.trim().parse::<u64>().expect("a number"))
 }
 
-fn run_measured(folder: &Folder, args: &str) -> (Ran, u64) {
+fn run_measured(folder: &Folder, args: &str, kind: &str) -> (Ran, u64) {
     let mut command = folder.command(MILLRACE);
-    finish_measured(command.args(args.split_whitespace()).spawn().expect("the binary starts"))
+    let child = command.args(args.split_whitespace()).spawn().expect("the binary starts");
+    finish_measured(child, kind)
 }
 
 /// Runs it with `args`, and asserts how it ends and that it takes at most so much more than a run
@@ -51,9 +57,9 @@ fn assert_takes(folder: &Folder, args: &str, code: i32, most_more: u64) {
     let (input, options) = args.split_once(' ').unwrap_or((args, ""));
     folder.write("three.csv", deposits(0..3));
     // A run so short may be over before it is seen; then nothing is taken off.
-    let (ran, three_rows) = run_measured(folder, &format!("three.csv {options}"));
+    let (ran, three_rows) = run_measured(folder, &format!("three.csv {options}"), ANONYMOUS);
     ran.ended(0);
-    let (ran, taken) = run_measured(folder, args);
+    let (ran, taken) = run_measured(folder, args, ANONYMOUS);
     ran.ended(code);
     println!("{args}: {} KiB, {input} of three rows {} KiB", taken >> 10, three_rows >> 10);
     assert!(taken > 0, "{args}: too quick to be seen");
@@ -66,9 +72,26 @@ fn memory_that_is_used_is_seen() {
     const IDS: u64 = 300_000;
     let folder = Folder::new();
     folder.write("in.csv", deposits((0..IDS).map(|id| id << 20)));
-    let (ran, taken) = run_measured(&folder, "in.csv --recall all");
+    let (ran, taken) = run_measured(&folder, "in.csv --recall all", ANONYMOUS);
     ran.ended(0);
     assert!(taken > 16 * IDS, "{taken} bytes for {IDS} ids");
+}
+
+/// Some 16 MiB behind the reader are kept, and 4 MiB are let go of at a time. With `--recall all` no pass
+/// over the whole map comes first.
+#[test]
+fn what_has_been_read_of_a_map_is_let_go_of() {
+    let folder = Folder::new();
+    let file = deposits(0..4_000_000);
+    let whole = u64::try_from(file.len()).expect("64 bits");
+    assert!(whole > 72 * MIB, "{whole} bytes");
+    folder.write("in.csv", file);
+    for how in ["--threads never", "--threads always", "--threads always --rejects rejects.csv"] {
+        let args = format!("in.csv --recall all {how}");
+        let (ran, taken) = run_measured(&folder, &args, MAPPED);
+        ran.ended(0);
+        assert!((8 * MIB..40 * MIB).contains(&taken), "{args}: {taken} bytes of {whole}");
+    }
 }
 
 #[test]
@@ -120,7 +143,7 @@ fn refuse(rows: u64) -> u64 {
         writer.write_all(HEADER)?;
         (0..rows / (2 * PAIRS)).try_for_each(|_| writer.write_all(&chunk))
     });
-    let (ran, taken) = finish_measured(child);
+    let (ran, taken) = finish_measured(child, ANONYMOUS);
     feeder.join().expect("no panic").expect("the run reads to the end");
     let digits = grouped(rows / 2);
     let ran = ran.ended(0).saying(&["unknown_type", "unknown_tx", &digits]);

@@ -167,6 +167,9 @@ impl TxIds {
     /// rows as they come from a system that numbers them. Gives which of them are named, the first
     /// lowest; `None`, with nothing decided, where that takes a look at each, since one of them has no
     /// page or has been decided before.
+    ///
+    /// # Panics
+    /// With another number of ids.
     #[inline]
     pub fn decide_run(&mut self, first: u64, count: u32) -> Option<u64> {
         let (number, place) = (first / PAGE_IDS, first % PAGE_IDS);
@@ -201,6 +204,9 @@ impl TxIds {
     /// Ascending ids stay in one word, which is at hand; and which rows decide takes no branch, as
     /// nobody can guess it. While ids are scattered, what some rows further on need is fetched: of
     /// `ahead`, which starts [`TxIds::AHEAD`] rows behind the first, one with each row.
+    ///
+    /// # Panics
+    /// With more than 64 rows.
     #[inline]
     pub fn decide_all(&mut self, ids: &[u64], money: u64, ahead: &[u64]) -> Decisions {
         let mut decisions = Decisions::default();
