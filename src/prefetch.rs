@@ -49,7 +49,7 @@ pub(crate) fn prefetch_for_writing_at<T>(slice: &[T], place: usize) {
             std::arch::asm!(
                 "prefetchw [{}]",
                 in(reg) address,
-                options(nomem, nostack, preserves_flags),
+                options(nostack, preserves_flags, readonly),
             );
         }
     }
