@@ -296,6 +296,14 @@ mod tests {
     use crate::{Input, Sinks, run};
 
     #[test]
+    fn more_workers_than_can_be_told_apart_are_not_taken() {
+        for (asked, taken) in [(1, 1), (4_096, 4_096), (4_097, 4_096), (usize::MAX, 4_096)] {
+            let config = Config { workers: NonZeroUsize::new(asked), ..Config::default() };
+            assert_eq!(config.shards(), taken);
+        }
+    }
+
+    #[test]
     fn queues_are_longer_where_rows_are_reported() {
         for (queue_batches, expected) in [(0, [1, 4]), (1, [1, 4]), (8, [8, 32])] {
             let config = Config { queue_batches, ..Config::default() };

@@ -94,3 +94,47 @@ impl RowSums {
         self.txs = self.txs.wrapping_add(other.txs);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::partition::Partition;
+    use super::*;
+
+    fn row(at: u64) -> PlainRow {
+        let kind = Kind::ALL[usize::try_from(at % 7 % 5).unwrap()];
+        PlainRow { client: at % 11, tx: at / 3, amount: None, offset: 0, kind, note: 0, line: 0 }
+    }
+
+    #[test]
+    fn rows_taken_by_and_by_are_prepared_like_all_at_once() {
+        let config = Config { control_totals: true, ..Config::default() };
+        let (mut prepared, mut rows) = (Prepared::default(), PlainRows::default());
+        // Again and again in the same memory, as blocks are.
+        for (shards, step) in [(1, 1), (1, 300), (3, 1), (3, 64), (3, 257), (1, 1_000), (3, 1_000)]
+        {
+            prepared.partitions.by_worker.iter_mut().for_each(Partition::clear);
+            prepared.begin(&mut rows, shards);
+            rows.clear();
+            for at in 0..1_000 {
+                rows.push(row(at));
+                if at % step == 0 {
+                    prepared.take_many(&mut rows, &config);
+                }
+            }
+            prepared.take_rest(&mut rows, &config);
+            assert_eq!(prepared.count, 1_000);
+            let RowSums { by_kind, clients, txs } = prepared.sums;
+            assert_eq!(by_kind, [286, 285, 143, 143, 143], "{shards} shards, {step} at a time");
+            assert_eq!((clients, txs), (4_995, 166_167));
+            let groups = prepared.survey.groups.iter().map(|group| group.rows);
+            assert_eq!(groups.sum::<usize>(), 1_000);
+            let references = prepared.survey.references.iter().map(|it| u64::from(it.at));
+            assert!(references.eq((0..1_000).filter(|&at| !row(at).kind.moves_money())));
+            let scattered = prepared.partitions.by_worker.iter().map(|it| it.rows.len());
+            assert_eq!(scattered.sum::<usize>(), 1_000);
+            for partition in &prepared.partitions.by_worker {
+                assert!(partition.rows.is_sorted_by_key(|row| row.tx));
+            }
+        }
+    }
+}
