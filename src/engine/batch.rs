@@ -153,16 +153,10 @@ impl RefusedRows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parser::PlainRow;
-    use crate::transaction::Kind;
 
     fn partition(client: u64, rows: usize) -> Partition {
-        let (offset, kind, note, line) = (0, Kind::Dispute, 0, 0);
         let mut partition = Partition::default();
-        for tx in (0..).take(rows) {
-            let row = PlainRow { client, tx, amount: None, offset, kind, note, line };
-            partition.rows.push(row);
-        }
+        (0..rows).for_each(|_| partition.rows.push(PlainRow { client, ..PlainRow::NONE }));
         partition
     }
 

@@ -95,8 +95,8 @@ pub struct Config {
     /// their rows in input order.
     pub readers: Option<NonZeroUsize>,
     /// Rows from which on a batch is sent, at least 1. Its worker's rows of a block stay together, so
-    /// it may have as many more as a block has; where rejected rows are reported, it has those of one
-    /// block, however few.
+    /// it may have as many more as a block has. Those of sixteen blocks are sent however few they are,
+    /// and where rejected rows are reported, those of each block.
     pub batch_rows: usize,
     /// Batches that may wait in the queue of each worker, at least 1; four times as many where
     /// rejected rows are reported.

@@ -11,7 +11,7 @@ use super::partition::Partitions;
 use super::prepared::{Prepared, RowSums};
 use super::survey::{Group, Reference, Survey, ones};
 use super::worker::ShardWorker;
-use crate::input::{InputError, RowBlock, Source};
+use crate::input::{InputError, RELEASE_BYTES, RowBlock, Source};
 use crate::ledger::{Decisions, Lookup, Registry, Totals};
 use crate::outcome::Reason;
 use crate::parser::Legible;
@@ -24,9 +24,6 @@ const POSITIONS_AHEAD: usize = 128;
 
 /// References between a fetch and the look at what it has fetched.
 const AHEAD: usize = 24;
-
-/// After so many bytes the collector hears how far the reader is.
-const NOTICE_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 
 /// What the reader has counted.
 #[derive(Debug, Default)]
@@ -246,7 +243,7 @@ impl<'c, 's> Intake<'c, 's> {
     ) -> Result<(), Halt> {
         if self.reporting {
             self.sources[source].release(offset_bytes);
-        } else if self.taken_bytes - self.noticed_bytes >= NOTICE_BYTES {
+        } else if self.taken_bytes - self.noticed_bytes >= count(RELEASE_BYTES) {
             self.noticed_bytes = self.taken_bytes;
             lanes.put(Notice::Read { source, offset_bytes })?;
         }

@@ -194,11 +194,9 @@ fn route(client: u64, shards: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transaction::Kind;
 
     fn row(client: u64, tx: u64) -> PlainRow {
-        let (offset, kind, note, line) = (0, Kind::Dispute, 0, 0);
-        PlainRow { client, tx, amount: None, offset, kind, note, line }
+        PlainRow { client, tx, ..PlainRow::NONE }
     }
 
     #[test]
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_found_in_the_part_of_its_worker_and_in_order() {
+    fn each_row_is_found_in_the_partition_of_its_worker_and_in_order() {
         for (shards, count) in [(1, 0), (2, 1), (1, 500), (2, 500), (7, 500), (300, 129)] {
             let mut partitions = Partitions::default();
             // Twice, since memory is used again.

@@ -102,7 +102,7 @@ mod tests {
 
     fn row(at: u64) -> PlainRow {
         let kind = Kind::ALL[usize::try_from(at % 7 % 5).unwrap()];
-        PlainRow { client: at % 11, tx: at / 3, amount: None, offset: 0, kind, note: 0, line: 0 }
+        PlainRow { client: at % 11, tx: at / 3, kind, ..PlainRow::NONE }
     }
 
     #[test]

@@ -124,8 +124,7 @@ mod tests {
     use crate::transaction::Kind;
 
     fn row((kind, tx): (Kind, u64)) -> PlainRow {
-        let (client, amount, offset, note, line) = (1, None, 0, 0, 0);
-        PlainRow { client, tx, amount, offset, kind, note, line }
+        PlainRow { client: 1, tx, kind, ..PlainRow::NONE }
     }
 
     #[test]

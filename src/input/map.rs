@@ -22,7 +22,7 @@ pub(super) struct Map {
 }
 
 /// So many bytes are let go of at a time: whole pages.
-const RELEASE_BYTES: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
+pub(crate) const RELEASE_BYTES: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 
 impl Map {
     /// Maps the whole of a file.

@@ -17,6 +17,7 @@ mod spool;
 mod watch;
 
 pub use error::{FormatError, InputError};
+pub(crate) use map::RELEASE_BYTES;
 #[cfg(feature = "cli")]
 pub use map::install_truncation_guard;
 

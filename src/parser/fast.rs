@@ -34,7 +34,7 @@ const _: () = assert!(size_of::<PlainRow>() == 32);
 
 impl PlainRow {
     /// What stands where no row has been read yet.
-    pub(super) const NONE: Self =
+    pub(crate) const NONE: Self =
         Self { client: 0, tx: 0, amount: None, offset: 0, kind: Kind::Dispute, note: 0, line: 0 };
 
     /// Where the row starts in its block, in bytes.

@@ -1,7 +1,8 @@
 //! Memory, measured: what a run takes for hostile input beyond what it takes for three rows.
 //!
 //! The limits of `limits` end a run that asks for too much; here the memory that it uses is read
-//! while it runs (`RssAnon` and `RssFile`, see `proc_pid_status(5)`), so the figures can be printed and compared:
+//! while it runs (`RssAnon` and `RssFile`, see `proc_pid_status(5)`), so the figures can be printed
+//! and compared:
 //! `cargo test --release --test bad_inputs memory -- --include-ignored --nocapture`.
 
 use std::fs;
@@ -77,8 +78,8 @@ fn memory_that_is_used_is_seen() {
     assert!(taken > 16 * IDS, "{taken} bytes for {IDS} ids");
 }
 
-/// Some 16 MiB behind the reader are kept, and 4 MiB are let go of at a time. With `--recall all` no pass
-/// over the whole map comes first.
+/// Some 16 MiB behind the reader are kept, and 4 MiB are let go of at a time. With `--recall all` no
+/// pass over the whole map comes first.
 #[test]
 fn what_has_been_read_of_a_map_is_let_go_of() {
     let folder = Folder::new();
