@@ -14,8 +14,9 @@ const PART_CLIENTS: usize = 4096;
 /// Clients of a table that are passed at once where none of them has an account.
 const STRIDE: usize = 16;
 
-/// Accounts between a fetch and the look at what it has fetched.
-const AHEAD: usize = 24;
+/// Accounts that are fetched together, while those before them are looked at. A fetch waits until it is
+/// known which page it is from, but several wait at once where little stands between them.
+const AHEAD: usize = 16;
 
 /// Every account of one or more shards, ascending by client.
 ///
@@ -35,15 +36,19 @@ pub struct SortedAccounts {
 /// Memory for [`SortedAccounts::visit`].
 #[derive(Debug, Default)]
 pub struct Reading {
-    accounts: Vec<(u64, Account)>,
-    near: Vec<Near>,
+    found: Vec<Found>,
 }
 
-/// Where the account of a client is who is in a table.
-#[derive(Clone, Copy, Debug, Default)]
-struct Near {
+/// Where the account of a client is.
+#[derive(Clone, Copy, Debug)]
+struct Found {
     client: u64,
+    slot: Slot,
     shard: usize,
+}
+
+impl Found {
+    const NONE: Self = Self { client: 0, slot: Slot::NONE, shard: 0 };
 }
 
 /// The accounts of one shard.
@@ -115,6 +120,14 @@ impl SortedAccounts {
         starts.iter().zip(lasts).map(|(&first, last)| first..=last).collect()
     }
 
+    /// Replaces what is in `into` by the accounts of a range of clients, ascending.
+    pub fn read(&self, clients: &RangeInclusive<u64>, into: &mut Vec<(u64, Account)>) {
+        into.clear();
+        self.visit(clients, &mut Reading::default(), |client, account| {
+            into.push((client, account))
+        });
+    }
+
     /// Calls `visit` with each account of a range of clients, ascending. `memory` is worth keeping
     /// from range to range; what is in it means nothing.
     #[inline]
@@ -124,41 +137,63 @@ impl SortedAccounts {
         memory: &mut Reading,
         mut visit: impl FnMut(u64, Account),
     ) {
-        let Some(found) = self.find_near(clients, &mut memory.near) else {
-            self.read(clients, &mut memory.accounts);
-            for &(client, account) in &memory.accounts {
-                visit(client, account);
-            }
-            return;
-        };
+        let (found, are_far) = self.find(clients, &mut memory.found);
         if planted!(ClientsAsText) {
-            found.sort_by_key(|near| near.client.to_string());
+            found.sort_by_key(|found| found.client.to_string());
         }
-        for near in found {
-            visit(near.client, self.shards[near.shard].accounts.account_near(near.client));
+        // Those in tables have just been read.
+        let together = if are_far { AHEAD } else { found.len().max(1) };
+        let mut ahead = found.chunks(together);
+        let mut fetch = || {
+            for &Found { slot, shard, .. } in ahead.next().filter(|_| are_far).unwrap_or_default() {
+                self.shards[shard].accounts.prefetch_far(slot);
+            }
+        };
+        fetch();
+        for group in found.chunks(together) {
+            fetch();
+            for &Found { client, slot, shard } in group {
+                visit(client, self.shards[shard].accounts.open_account(slot));
+            }
         }
     }
 
-    /// Finds the accounts of a range of clients, ascending, if all are in tables and no client has
-    /// two. No client takes a branch: nobody can guess who has an account, and in which shard.
-    fn find_near<'m>(
+    /// Finds the accounts of a range of clients, ascending; tells whether some are not in tables.
+    fn find<'m>(
         &self,
         clients: &RangeInclusive<u64>,
-        near: &'m mut Vec<Near>,
-    ) -> Option<&'m mut [Near]> {
+        memory: &'m mut Vec<Found>,
+    ) -> (&'m mut [Found], bool) {
         let (first, last) = (*clients.start(), *clients.end());
-        if self.shards.iter().any(|shard| !shard.far(first, last).is_empty()) {
-            return None;
+        let are_far = self.shards.iter().any(|shard| !shard.far(first, last).is_empty());
+        if !are_far && let Some(count) = self.find_near(first, last, memory) {
+            return (&mut memory[..count], are_far);
         }
+        memory.clear();
+        for (number, shard) in self.shards.iter().enumerate() {
+            let found = |(client, slot)| Found { client, slot, shard: number };
+            memory.extend(shard.accounts.near(first, last).map(found));
+            memory.extend(shard.far(first, last).iter().copied().map(found));
+        }
+        if self.shards.len() > 1 {
+            // A stable sort merges the ascending runs of the shards instead of sorting anew.
+            memory.sort_by_key(|found| found.client);
+        }
+        (memory, are_far)
+    }
+
+    /// Finds the accounts of a range of clients, ascending, if no client has two, where all are in
+    /// tables; tells how many. No client takes a branch: nobody can guess who has an account, and in
+    /// which shard.
+    fn find_near(&self, first: u64, last: u64, found: &mut Vec<Found>) -> Option<usize> {
         let tables = self.shards.iter().map(|shard| shard.accounts.near_entries(first, last));
         let tables: Vec<_> = tables.collect();
         let length = tables.iter().map(|table| table.len()).max().unwrap_or(0);
-        if near.len() < length {
-            near.resize(length, Near::default());
+        if found.len() < length {
+            found.resize(length, Found::NONE);
         }
         if let [table] = tables[..] {
-            let count = list_open(table, first, near);
-            return Some(&mut near[..count]);
+            return Some(list_open(table, first, found));
         }
         let (mut count, mut are_twice) = (0, false);
         for start in (0..length).step_by(STRIDE) {
@@ -174,44 +209,23 @@ impl SortedAccounts {
                     is_open |= is_here;
                     shard |= number & usize::from(is_here).wrapping_neg();
                 }
-                near[count] = Near { client, shard };
+                found[count] = Found { client, slot: Slot::near(client), shard };
                 count += usize::from(is_open);
             }
         }
-        (!are_twice).then_some(&mut near[..count])
-    }
-
-    /// Replaces what is in `into` by the accounts of a range of clients, ascending.
-    pub fn read(&self, clients: &RangeInclusive<u64>, into: &mut Vec<(u64, Account)>) {
-        let (&first, &last) = (clients.start(), clients.end());
-        into.clear();
-        for shard in &self.shards {
-            into.extend(shard.accounts.near(first, last));
-            let far = shard.far(first, last);
-            // All of these are open.
-            into.extend(far.iter().enumerate().filter_map(|(at, &(client, slot))| {
-                if let Some(&(_, ahead)) = far.get(at + AHEAD) {
-                    shard.accounts.prefetch(ahead);
-                }
-                Some((client, shard.accounts.account(slot)?))
-            }));
-        }
-        if self.shards.len() > 1 {
-            // A stable sort merges the ascending runs of the shards instead of sorting anew.
-            into.sort_by_key(|&(client, _)| client);
-        }
+        (!are_twice).then_some(count)
     }
 }
 
 /// Lists the clients from `first` on who have an account in the only table; tells how many.
-fn list_open(table: &[u64], first: u64, near: &mut [Near]) -> usize {
+fn list_open(table: &[u64], first: u64, found: &mut [Found]) -> usize {
     let mut count = 0;
     for (entries, first) in table.chunks(STRIDE).zip((first..).step_by(STRIDE)) {
         if is_empty(entries, 0, STRIDE) {
             continue;
         }
         for (&bits, client) in entries.iter().zip(first..) {
-            near[count] = Near { client, shard: 0 };
+            found[count] = Found { client, slot: Slot::near(client), shard: 0 };
             count += usize::from(Entry::of_bits(bits).is_open());
         }
     }

@@ -41,15 +41,23 @@ impl Accounts {
 
     /// Gives the whole account in a slot, if it is open.
     pub(in crate::ledger) fn account(&self, slot: Slot) -> Option<Account> {
-        if slot == Slot::NONE {
-            return None;
-        }
-        let entry = self.entry(slot);
-        entry.is_open().then(|| self.assemble(slot, entry))
+        (slot != Slot::NONE && self.entry(slot).is_open()).then(|| self.open_account(slot))
     }
 
+    /// Gives the whole account in a slot whose account is open.
     #[inline]
-    pub(super) fn assemble(&self, slot: Slot, entry: Entry) -> Account {
+    pub(in crate::ledger) fn open_account(&self, slot: Slot) -> Account {
+        let (table, at) = self.table(slot);
+        let (entry, held) = (table.entry(at), table.held(at));
+        if entry.is_wide() || held == Table::WIDE {
+            return self.wide_account(slot);
+        }
+        Account::new(entry.available(), Balance::from_units(held.into()), entry.is_locked())
+    }
+
+    #[cold]
+    fn wide_account(&self, slot: Slot) -> Account {
+        let entry = self.entry(slot);
         Account::new(self.available(slot, entry), self.held(slot), entry.is_locked())
     }
 

@@ -20,7 +20,6 @@ use foldhash::fast::RandomState;
 pub(super) use entry::{Change, Entry};
 use table::Table;
 
-use crate::account::Account;
 use crate::amount::Balance;
 
 /// Clients below this, or below a shard's share of [`SMALL_CLIENTS`], are always found in a table: it
@@ -58,6 +57,15 @@ impl Slot {
     pub(super) const NONE: Self = Self(usize::MAX);
     /// The bit of all places that are not in the table.
     const FAR: usize = 1 << (usize::BITS - 1);
+
+    /// Where a client stands who is in the table.
+    ///
+    /// # Panics
+    /// If there can be no such table.
+    #[inline]
+    pub(super) fn near(client: u64) -> Self {
+        Self(usize::try_from(client).expect("a place in the table"))
+    }
 
     /// Gives the account as transactions remember it.
     ///
@@ -363,6 +371,15 @@ impl Accounts {
         table.prefetch(at);
     }
 
+    /// Fetches all of an account that is not in the table of clients.
+    #[inline]
+    pub(super) fn prefetch_far(&self, slot: Slot) {
+        if slot.0 & Slot::FAR != 0 {
+            self.prefetch(slot);
+            self.prefetch_held(slot);
+        }
+    }
+
     /// Fetches what is held.
     #[inline]
     pub(super) fn prefetch_held(&self, slot: Slot) {
@@ -387,33 +404,22 @@ impl Accounts {
         self.near.bits(at(first), at(last))
     }
 
-    /// Gives the account of a client who has one in the table.
-    #[inline]
-    pub(super) fn account_near(&self, client: u64) -> Account {
-        let at = usize::try_from(client).expect("a place in the table");
-        let (entry, held) = (self.near.entry(at), self.near.held(at));
-        if entry.is_wide() || held == Table::WIDE {
-            return self.assemble(Slot(at), entry);
-        }
-        Account::new(entry.available(), Balance::from_units(held.into()), entry.is_locked())
-    }
-
-    /// Gives the accounts of the clients from `first` to `last` that are in the table, ascending.
-    pub(super) fn near(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, Account)> {
-        let at = |client| usize::try_from(client).unwrap_or(usize::MAX);
-        let bits = self.near_entries(first, last).iter();
-        let entries = (first..=last).zip(bits.map(|&bits| Entry::of_bits(bits)));
-        entries
-            .filter(|(_, entry)| entry.is_open())
-            .map(move |(client, entry)| (client, self.assemble(Slot(at(client)), entry)))
+    /// Gives the clients from `first` to `last` who have an account in the table, ascending.
+    pub(super) fn near(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, Slot)> {
+        let entries = (first..=last).zip(self.near_entries(first, last));
+        let open = entries.filter(|&(_, &bits)| Entry::of_bits(bits).is_open());
+        open.map(|(client, _)| (client, Slot::near(client)))
     }
 
     /// Takes out the clients that are not in the table, ascending; all come after the table's.
     pub(super) fn take_far(&mut self) -> Vec<(u64, Slot)> {
         let map = std::mem::take(&mut self.map);
-        let far =
-            map.into_iter().map(|(client, at)| (client, Slot(index(at) | Slot::FAR))).collect();
-        if planted!(FarClientsUnsorted) { far } else { order::sort(far) }
+        let far = map.iter().map(|(&client, &at)| (client, Slot(index(at) | Slot::FAR)));
+        if planted!(FarClientsUnsorted) {
+            return far.collect();
+        }
+        let widths = (0_u32..).zip(self.widths).filter(|&(_, clients)| clients > 0);
+        order::sort(far, widths.map(|(width, _)| width).max().unwrap_or(0))
     }
 }
 
@@ -435,6 +441,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::account::Account;
     use crate::amount::Amount;
 
     #[test]

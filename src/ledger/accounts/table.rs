@@ -102,7 +102,10 @@ impl Table {
     /// Fetches what rows look at that refer to others.
     #[inline]
     pub(super) fn prefetch_held(&self, at: usize) {
-        prefetch_at(&self.held, at);
+        // To look for an address that is nowhere takes long.
+        if !self.held.is_empty() {
+            prefetch_at(&self.held, at);
+        }
     }
 }
 
