@@ -124,7 +124,7 @@ impl SortedAccounts {
     pub fn read(&self, clients: &RangeInclusive<u64>, into: &mut Vec<(u64, Account)>) {
         into.clear();
         self.visit(clients, &mut Reading::default(), |client, account| {
-            into.push((client, account))
+            into.push((client, account));
         });
     }
 
