@@ -18,6 +18,7 @@ pub(super) fn sort(
     clients: impl ExactSizeIterator<Item = (u64, Slot)> + Clone,
     digits: u32,
 ) -> Vec<(u64, Slot)> {
+    debug_assert!(clients.clone().all(|(client, _)| u128::from(client) >> digits == 0));
     let count = clients.len();
     let mut sorted = huge_pages::room_for(count, count);
     let Some(ranges) = Ranges::of(count, FEW, digits) else {
