@@ -386,7 +386,7 @@ impl Comparison {
             .zip(sizes)
             .map(|(time, rows)| (time - times[0]) / as_float(rows - 65_535) * 1e9)
             .collect();
-        // By the two of which both fit the caches much the same.
+        // By the first two: a row of the largest takes longer, as its ids take more memory.
         let fixed = (10.0 * times[1] - times[2]) / 9.0 * 1e3;
         self.show("ms that do not grow with the rows", format!("{fixed:.1}"));
         for (costs, what) in [(whole, "row"), (added, "row after the first of each client")] {

@@ -51,13 +51,7 @@ impl StateRoot {
     /// Computes the root of accounts.
     pub fn of(accounts: &SortedAccounts) -> Self {
         let mut root = Self::builder();
-        let mut read = Vec::new();
-        for part in accounts.parts() {
-            accounts.read(&part, &mut read);
-            for (client, account) in &read {
-                root.add(*client, account);
-            }
-        }
+        accounts.visit_all(|client, account| root.add(client, &account));
         root.finish()
     }
 

@@ -130,16 +130,12 @@ fn write_balances(
 /// longer to reach the accounts than to look at them.
 fn find(accounts: &SortedAccounts, is_surveyed: bool) -> (StateRoot, Survey) {
     let (mut root, mut survey) = (StateRoot::builder(), Survey::default());
-    let mut read = Vec::new();
-    for part in accounts.parts() {
-        accounts.read(&part, &mut read);
-        for (client, account) in &read {
-            root.add(*client, account);
-            if is_surveyed {
-                survey.add(*client, account);
-            }
+    accounts.visit_all(|client, account| {
+        root.add(client, &account);
+        if is_surveyed {
+            survey.add(client, &account);
         }
-    }
+    });
     (root.finish(), survey)
 }
 

@@ -44,13 +44,7 @@ impl Survey {
     /// Looks at all accounts.
     pub fn of(accounts: &SortedAccounts) -> Self {
         let mut survey = Self::default();
-        let mut read = Vec::new();
-        for part in accounts.parts() {
-            accounts.read(&part, &mut read);
-            for (client, account) in &read {
-                survey.add(*client, account);
-            }
-        }
+        accounts.visit_all(|client, account| survey.add(client, &account));
         survey
     }
 
