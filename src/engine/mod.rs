@@ -113,7 +113,7 @@ pub fn run(config: &Config, inputs: Vec<Input>, sinks: Sinks<'_>) -> Result<Repo
         let (space, shards) = (config.rules.tx_ids, config.shards());
         let registry = match config.recall {
             Recall::Named => Registry::of_named(scout::named_ids(&sources, config)?, space, shards),
-            Recall::All => Registry::of_all(space, shards),
+            Recall::All => Registry::of_all(space),
         };
         tracing::debug!(elapsed = ?start.elapsed(), "scouted");
         process(config, &sources, registry, sinks)

@@ -53,7 +53,7 @@ pub struct Ledger {
 impl Ledger {
     /// Makes a ledger without accounts.
     pub fn new(rules: Rules) -> Self {
-        Self { registry: Registry::of_all(rules.tx_ids, 1), shard: Shard::new(rules) }
+        Self { registry: Registry::of_all(rules.tx_ids), shard: Shard::new(rules) }
     }
 
     /// Applies one transaction.

@@ -14,13 +14,24 @@ pub struct Registry {
     ids: TxIds,
     space: TxIdSpace,
     remembers_all: bool,
-    /// Named transactions have places; otherwise shards find them by id.
-    knows_places: bool,
-    /// Where the transactions are that rows refer to, by the numbers that the ids have for them.
-    spots: Vec<Spot>,
-    /// The places given away, by shard.
-    taken: Vec<u32>,
+    places: Places,
     unnamed: u64,
+}
+
+/// Where the transactions are that rows refer to.
+#[derive(Debug)]
+enum Places {
+    /// Wherever their shard finds them by id.
+    ById,
+    /// At the numbers that the ids have for them: there is one shard.
+    Numbered,
+    /// At the next place of their shard, when they came.
+    Given {
+        /// By the numbers that the ids have for them.
+        spots: Vec<Spot>,
+        /// The places given away, by shard.
+        taken: Vec<u32>,
+    },
 }
 
 /// The shard of a transaction, and its place there.
@@ -46,36 +57,37 @@ impl Registry {
     /// Makes the registry of a run whose rows refer to the ids named in `ids` and no others.
     pub fn of_named(mut ids: TxIds, space: TxIdSpace, shards: usize) -> Self {
         ids.end_names();
-        let mut registry = Self {
-            ids,
-            space,
-            remembers_all: false,
-            knows_places: space == TxIdSpace::Global,
-            spots: Vec::new(),
-            taken: vec![0; shards],
-            unnamed: 0,
+        let places = match (space, shards) {
+            (TxIdSpace::PerClient, _) => Places::ById,
+            (TxIdSpace::Global, 1) => Places::Numbered,
+            (TxIdSpace::Global, _) => {
+                let spots = huge_pages::room_for(ids.named(), ids.named());
+                Places::Given { spots, taken: vec![0; shards] }
+            }
         };
-        let places = registry.most_places();
-        registry.spots = huge_pages::room_for(places, places);
-        registry
+        Self { ids, space, remembers_all: false, places, unnamed: 0 }
     }
 
     /// Makes the registry of a run whose rows may refer to any id.
-    pub fn of_all(space: TxIdSpace, shards: usize) -> Self {
-        let registry = Self::of_named(TxIds::default(), space, shards);
-        Self { remembers_all: true, knows_places: false, ..registry }
-    }
-
-    /// The most places that can be given away.
-    fn most_places(&self) -> usize {
-        if self.knows_places { self.ids.named() } else { 0 }
+    pub fn of_all(space: TxIdSpace) -> Self {
+        let ids = TxIds::default();
+        Self { ids, space, remembers_all: true, places: Places::ById, unnamed: 0 }
     }
 
     /// How many places will be taken in each shard, about: no more, where there is one shard.
     pub fn places_of_a_shard(&self) -> usize {
-        let (places, shards) = (self.most_places(), self.taken.len());
-        // Clients are spread evenly, more or less.
-        if shards == 1 { places } else { places / shards * 9 / 8 }
+        match &self.places {
+            Places::ById => 0,
+            Places::Numbered => self.ids.named(),
+            // Clients are spread evenly, more or less.
+            Places::Given { taken, .. } => self.ids.named() / taken.len() * 9 / 8,
+        }
+    }
+
+    /// Tells whether named transactions have places; otherwise shards find them by id.
+    #[inline]
+    fn knows_places(&self) -> bool {
+        !matches!(self.places, Places::ById)
     }
 
     /// Notes how much of the input has been decided. It changes no outcome.
@@ -100,7 +112,7 @@ impl Registry {
         if is_global {
             decisions = self.ids.decide_all(ids, money, ahead);
         }
-        if !self.knows_places {
+        if !self.knows_places() {
             self.name_by_id(&mut decisions, ids, money);
         }
         decisions
@@ -111,7 +123,7 @@ impl Registry {
     /// takes a look at each.
     #[inline]
     pub fn decide_run(&mut self, first: u64, money: u64) -> Option<Decisions> {
-        if self.space != TxIdSpace::Global || !self.knows_places || money == 0 {
+        if self.space != TxIdSpace::Global || !self.knows_places() || money == 0 {
             return None;
         }
         let named = self.ids.decide_run(first, money.count_ones())?;
@@ -134,26 +146,32 @@ impl Registry {
     /// With 2³² transactions that rows refer to; if the id was not named.
     #[inline]
     pub fn remember(&mut self, tx: u64, shard: usize) -> (u64, Marks) {
-        if !self.knows_places {
-            return (tx, Marks::REMEMBER);
-        }
-        let number = self.ids.number(tx).expect("a named id has a number");
-        if number >= self.spots.len() {
-            self.spots.resize(number + 1, Spot::NONE);
-            if planted!(PlacesStartAnew) {
-                self.taken[shard] = 0;
+        let Self { ids, places, .. } = self;
+        let mut number = || ids.number(tx).expect("a named id has a number");
+        let place = match places {
+            Places::ById => return (tx, Marks::REMEMBER),
+            Places::Numbered => u64::try_from(number()).expect("64 bits"),
+            Places::Given { spots, taken } => {
+                let number = number();
+                if number >= spots.len() {
+                    spots.resize(number + 1, Spot::NONE);
+                    if planted!(PlacesStartAnew) {
+                        taken[shard] = 0;
+                    }
+                }
+                let place = taken[shard];
+                taken[shard] = place.checked_add(1).expect("fewer than 2³² places");
+                spots[number] = Spot { shard: u32::try_from(shard).expect("fewer shards"), place };
+                place.into()
             }
-        }
-        let place = self.taken[shard];
-        self.taken[shard] = place.checked_add(1).expect("fewer than 2³² places");
-        self.spots[number] = Spot { shard: u32::try_from(shard).expect("fewer shards"), place };
-        (place.into(), Marks::REMEMBER.and(Marks::PLACED))
+        };
+        (place, Marks::REMEMBER.and(Marks::PLACED))
     }
 
     /// Fetches what [`Registry::remember`] will read for some rows, where that is worth its time.
     #[inline]
     pub fn prefetch_places(&self, ids: impl Iterator<Item = u64>) {
-        if self.knows_places && self.ids.are_scattered() {
+        if self.knows_places() && self.ids.are_scattered() {
             ids.for_each(|tx| self.ids.prefetch_number(tx));
         }
     }
@@ -161,7 +179,7 @@ impl Registry {
     /// Fetches what [`Registry::look_up`] will read for a transaction.
     #[inline]
     pub fn prefetch(&self, tx: u64) {
-        if self.knows_places {
+        if self.knows_places() {
             self.ids.prefetch_number(tx);
         }
     }
@@ -172,7 +190,7 @@ impl Registry {
     /// In two steps, so that the steps of several rows overlap while memory is waited for.
     #[inline]
     pub fn look_up(&mut self, tx: u64) -> Lookup {
-        if !self.knows_places {
+        if !self.knows_places() {
             return Lookup(tx);
         }
         let number = self.ids.number(tx);
@@ -183,7 +201,9 @@ impl Registry {
     /// Fetches what [`Registry::refer`] will read.
     #[inline]
     pub fn prefetch_refer(&self, Lookup(key): Lookup) {
-        if let Some(spot) = usize::try_from(key).ok().and_then(|number| self.spots.get(number)) {
+        if let Places::Given { spots, .. } = &self.places
+            && let Some(spot) = usize::try_from(key).ok().and_then(|number| spots.get(number))
+        {
             prefetch(spot);
         }
     }
@@ -191,14 +211,17 @@ impl Registry {
     /// Tells how `shard` finds the transaction that was looked up.
     #[inline]
     pub fn refer(&self, Lookup(key): Lookup, shard: usize) -> (u64, Marks) {
-        if !self.knows_places {
-            return (key, Marks::NONE);
-        }
-        match usize::try_from(key).ok().and_then(|number| self.spots.get(number)) {
-            Some(spot) if usize::try_from(spot.shard) == Ok(shard) => {
-                (spot.place.into(), Marks::PLACED)
+        match &self.places {
+            Places::ById => (key, Marks::NONE),
+            Places::Numbered => (key, Marks::PLACED),
+            Places::Given { spots, .. } => {
+                match usize::try_from(key).ok().and_then(|number| spots.get(number)) {
+                    Some(spot) if usize::try_from(spot.shard) == Ok(shard) => {
+                        (spot.place.into(), Marks::PLACED)
+                    }
+                    _ => (NOWHERE, Marks::PLACED),
+                }
             }
-            _ => (NOWHERE, Marks::PLACED),
         }
     }
 
@@ -326,7 +349,7 @@ mod tests {
     #[test]
     fn rows_decided_together_are_named_in_their_places() {
         let (ids, money) = ([5, 5, 5, 6], 0b1101);
-        let mut all = Registry::of_all(TxIdSpace::Global, 1);
+        let mut all = Registry::of_all(TxIdSpace::Global);
         let decisions = all.decide(&ids, money, &[]);
         assert_eq!(decisions, Decisions { duplicate: 0b0100, named: 0b1001 });
         let mut per_client = Registry::of_named(named(&[5]), TxIdSpace::PerClient, 1);
@@ -336,7 +359,7 @@ mod tests {
 
     #[test]
     fn without_names_and_with_ids_per_client_the_shard_finds_by_id() {
-        let mut all = Registry::of_all(TxIdSpace::Global, 1);
+        let mut all = Registry::of_all(TxIdSpace::Global);
         assert_eq!(decide(&mut all, Kind::Deposit, 5), NAMED);
         assert_eq!(all.remember(5, 0), (5, Marks::REMEMBER));
         assert_eq!(decide(&mut all, Kind::Deposit, 5), DUPLICATE);

@@ -71,18 +71,18 @@ impl Transactions {
         Self { placed: huge_pages::room_for(places, places), by_id: HashMap::default() }
     }
 
-    /// Puts a transaction of the account of `owner` into a place. Places are taken in
-    /// ascending order.
+    /// Puts a transaction of the account of `owner` into a place, which is best the next one.
     #[inline]
     pub(super) fn place(&mut self, place: u64, owner: Owner, transaction: Remembered) {
         let place = usize::try_from(place).expect("a place in memory");
-        debug_assert!(self.placed.len() <= place, "places are taken in order");
         let Remembered { amount, state } = transaction;
         let placed = Some(Placed { amount, owner, state });
-        // The places between are those of refused transactions.
-        while self.placed.len() < place {
-            self.placed.push(if planted!(GapRemembersNext) { placed } else { None });
+        if let Some(slot) = self.placed.get_mut(place) {
+            *slot = placed;
+            return;
         }
+        // Nothing is in the places between, as far as it is known.
+        self.placed.resize(place, if planted!(GapRemembersNext) { placed } else { None });
         self.placed.push(placed);
     }
 
