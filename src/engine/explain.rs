@@ -84,7 +84,7 @@ fn concerns(entry: &Entry, subject: Subject) -> bool {
 fn expect_passes(config: &Config, sources: &[Source], subject: Subject) {
     let keeping = if matches!(subject, Subject::Client(_)) { 1 } else { 2 };
     let passes = keeping + u64::from(config.rules.tx_ids == TxIdSpace::Global);
-    let size_bytes: Option<u64> = sources.iter().map(Source::size_bytes).sum();
+    let size_bytes = Source::size_of_all(sources);
     config.progress.expect(size_bytes.map(|size| size.saturating_mul(passes)));
 }
 

@@ -129,7 +129,7 @@ impl<'c, 's> Intake<'c, 's> {
             block: 0,
             taken_bytes: 0,
             noticed_bytes: 0,
-            total_bytes: sources.iter().map(Source::size_bytes).sum(),
+            total_bytes: Source::size_of_all(sources),
             line: None,
             tally: Tally::default(),
         }

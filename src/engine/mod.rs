@@ -191,7 +191,7 @@ fn open(config: &Config, inputs: Vec<Input>) -> Result<Vec<Source>, RunError> {
             source.spool(&opening)?;
         }
     }
-    config.progress.expect(sources.iter().map(Source::size_bytes).sum());
+    config.progress.expect(Source::size_of_all(&sources));
     Ok(sources)
 }
 

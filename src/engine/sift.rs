@@ -168,7 +168,7 @@ pub(super) fn sift<S: Sieve>(
 
 /// How many threads parse for the calling one; none if it parses itself.
 fn helpers(sources: &[Source], config: &Config) -> usize {
-    let is_small = sources.iter().map(Source::size_bytes).sum::<Option<u64>>() < Some(SMALL);
+    let is_small = Source::size_of_all(sources) < Some(SMALL);
     if !config.uses_threads() || is_small && config.threads == Threads::Auto {
         return 0;
     }

@@ -224,6 +224,11 @@ impl Source {
         self.end.or_else(|| self.content.len()).map(|end| end - self.start)
     }
 
+    /// The size of what is left to read of all of them, in bytes, where that is known.
+    pub(crate) fn size_of_all(sources: &[Self]) -> Option<u64> {
+        sources.iter().map(Self::size_bytes).sum()
+    }
+
     /// Gives all rows, in blocks of about `block_bytes`.
     pub(crate) fn blocks(&self, block_bytes: usize) -> Blocks<'_> {
         Blocks::new(&self.name, &self.content, self.span(), block_bytes)

@@ -347,6 +347,29 @@ mod tests {
     }
 
     #[test]
+    fn a_single_shard_has_them_at_the_numbers_of_their_ids() {
+        let names = [5, 7, 600, 1 << 40];
+        let mut registry = Registry::of_named(named(&names), TxIdSpace::Global, 1);
+        assert_eq!(registry.places_of_a_shard(), names.len());
+        let kept = |place| (place, Marks::REMEMBER.and(Marks::PLACED));
+        // Whoever asks first gets the first number, wherever its transaction will be.
+        assert_eq!(refer(&mut registry, 1 << 40, 0), (0, Marks::PLACED));
+        let mut places = Vec::new();
+        for tx in names {
+            assert_eq!(decide(&mut registry, Kind::Deposit, tx), NAMED);
+            let (place, marks) = registry.remember(tx, 0);
+            assert_eq!((place, marks), kept(place));
+            assert_eq!(refer(&mut registry, tx, 0), (place, Marks::PLACED));
+            places.push(place);
+        }
+        assert_eq!(places.pop(), Some(0));
+        places.sort_unstable();
+        assert_eq!(places, [1, 2, 3]);
+        assert_eq!(refer(&mut registry, 8, 0), (NOWHERE, Marks::PLACED));
+        assert_eq!(registry.unnamed(), 1);
+    }
+
+    #[test]
     fn rows_decided_together_are_named_in_their_places() {
         let (ids, money) = ([5, 5, 5, 6], 0b1101);
         let mut all = Registry::of_all(TxIdSpace::Global);
