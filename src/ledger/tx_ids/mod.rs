@@ -32,7 +32,7 @@ pub struct TxIds {
     /// The full page that was used last.
     recent: Recent,
     /// The numbers of the named ids of each page that was asked for one.
-    rankings: Vec<Option<Ranking>>,
+    rankings: Vec<Ranking>,
     /// The numbers of named ids that had no page when they were asked for, and whose entry has no
     /// room for a number, or that had no entry.
     apart: IndexMap,
@@ -302,7 +302,8 @@ impl TxIds {
     pub fn prefetch_number(&self, tx: u64) {
         match self.directory.near(tx / PAGE_IDS).map(Entry::page) {
             Some(Some(index)) => {
-                prefetch(&self.pages[index].named);
+                let (word, _) = Page::locate(tx % PAGE_IDS);
+                prefetch(&self.pages[index].named[word]);
                 if let Some(ranking) = self.rankings.get(index) {
                     prefetch(ranking);
                 }
@@ -348,13 +349,12 @@ impl TxIds {
             return Some(number);
         }
         if index >= self.rankings.len() {
-            self.rankings.resize(self.pages.len(), None);
+            self.rankings.resize(self.pages.len(), Ranking::NONE);
         }
-        let ranking = self.rankings[index].get_or_insert_with(|| {
-            let (ranking, next) = Ranking::new(page, self.numbers);
-            self.numbers = next;
-            ranking
-        });
+        let ranking = &mut self.rankings[index];
+        if ranking.is_none() {
+            (*ranking, self.numbers) = Ranking::new(page, self.numbers);
+        }
         Some(ranking.number(page, place))
     }
 

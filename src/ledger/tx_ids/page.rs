@@ -102,30 +102,49 @@ impl Page {
     }
 }
 
-/// The numbers of the named ids of one page.
+/// The numbers of the named ids of one page: small, as references jump about among them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ranking {
     /// The number of the first.
     first: usize,
-    /// How many there are in the words before each word.
-    before: [u16; WORDS],
+    /// How many there are in the words before each word but the first, in nine bits each.
+    before: u64,
 }
 
 impl Ranking {
-    /// Numbers the named ids of a page from `first` on; gives the number after the last.
-    pub(super) fn new(page: &Page, first: usize) -> (Self, usize) {
-        let mut count = 0;
-        let before = page.named.map(|word| {
-            let before = count;
-            count += u16::try_from(word.count_ones()).expect("at most 64");
-            before
-        });
-        (Self { first, before }, first + usize::from(count))
+    /// That of a page whose ids have no numbers yet.
+    pub(super) const NONE: Self = Self { first: usize::MAX, before: 0 };
+    const COUNT_BITS: usize = 9;
+    const COUNT: u64 = (1 << Self::COUNT_BITS) - 1;
+
+    /// Tells whether the ids have no numbers yet.
+    #[inline]
+    pub(super) fn is_none(self) -> bool {
+        self.first == usize::MAX
     }
 
-    pub(super) fn number(&self, page: &Page, place: u64) -> usize {
+    /// Numbers the named ids of a page from `first` on; gives the number after the last.
+    pub(super) fn new(page: &Page, first: usize) -> (Self, usize) {
+        let (mut before, mut count) = (0, 0_u64);
+        for (word, bits) in page.named.iter().enumerate() {
+            if word > 0 {
+                before |= count << (Self::COUNT_BITS * (word - 1));
+            }
+            count += u64::from(bits.count_ones());
+        }
+        let next = first + usize::try_from(count).expect("at most 512");
+        (Self { first, before }, next)
+    }
+
+    #[inline]
+    pub(super) fn number(self, page: &Page, place: u64) -> usize {
         let (word, mask) = Page::locate(place);
         let below = (page.named[word] & (mask - 1)).count_ones();
-        self.first + usize::from(self.before[word]) + usize::try_from(below).expect("at most 63")
+        let before = match word {
+            0 => 0,
+            _ => self.before >> (Self::COUNT_BITS * (word - 1)) & Self::COUNT,
+        };
+        let rank = before + u64::from(below);
+        self.first + usize::try_from(rank).expect("below 512")
     }
 }
