@@ -1,8 +1,8 @@
 //! The transactions that a shard remembers, since a later row may refer to them.
 //!
-//! Where the registry of a run has given a transaction a place of its own, it is kept in an array,
-//! in the order of the rows; all others are found in a seeded map. A place takes less
-//! than half of the time of the map, and of its memory (benches/README.md).
+//! Where the registry of a run has given a transaction a place of its own, it is kept in an array; all
+//! others are found in a seeded map. A place takes less than half of the time of the map, and of its
+//! memory (benches/README.md).
 
 use std::collections::HashMap;
 

@@ -148,3 +148,22 @@ impl Ranking {
         self.first + usize::try_from(rank).expect("below 512")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_ids_are_numbered_by_rank_however_many_there_are() {
+        for step in [1, 2, 63, 64, 65, 511] {
+            let mut page = Page::default();
+            let named = || (0..PAGE_IDS).rev().step_by(step);
+            named().for_each(|place| page.set_all(place, Entry::NAMED));
+            let (ranking, next) = Ranking::new(&page, 7);
+            assert!(!ranking.is_none() && Ranking::NONE.is_none());
+            let numbers: Vec<_> = named().map(|place| ranking.number(&page, place)).collect();
+            assert_eq!(numbers, (7..next).rev().collect::<Vec<_>>(), "one in {step}");
+            assert_eq!(next - 7, named().count());
+        }
+    }
+}
