@@ -198,30 +198,31 @@ impl Registry {
         Lookup(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(NOWHERE))
     }
 
+    /// Where the transaction is that was looked up, if it has been given a place.
+    #[inline]
+    fn spot(&self, Lookup(key): Lookup) -> Option<&Spot> {
+        let Places::Given { spots, .. } = &self.places else { return None };
+        spots.get(usize::try_from(key).ok()?)
+    }
+
     /// Fetches what [`Registry::refer`] will read.
     #[inline]
-    pub fn prefetch_refer(&self, Lookup(key): Lookup) {
-        if let Places::Given { spots, .. } = &self.places
-            && let Some(spot) = usize::try_from(key).ok().and_then(|number| spots.get(number))
-        {
+    pub fn prefetch_refer(&self, lookup: Lookup) {
+        if let Some(spot) = self.spot(lookup) {
             prefetch(spot);
         }
     }
 
-    /// Tells how `shard` finds the transaction that was looked up.
+    /// Tells how `shard` finds the transaction that was looked up; nothing may be there yet.
     #[inline]
-    pub fn refer(&self, Lookup(key): Lookup, shard: usize) -> (u64, Marks) {
-        match &self.places {
-            Places::ById => (key, Marks::NONE),
-            Places::Numbered => (key, Marks::PLACED),
-            Places::Given { spots, .. } => {
-                match usize::try_from(key).ok().and_then(|number| spots.get(number)) {
-                    Some(spot) if usize::try_from(spot.shard) == Ok(shard) => {
-                        (spot.place.into(), Marks::PLACED)
-                    }
-                    _ => (NOWHERE, Marks::PLACED),
-                }
+    pub fn refer(&self, lookup: Lookup, shard: usize) -> (u64, Marks) {
+        match (&self.places, self.spot(lookup)) {
+            (Places::ById, _) => (lookup.0, Marks::NONE),
+            (Places::Numbered, _) => (lookup.0, Marks::PLACED),
+            (Places::Given { .. }, Some(spot)) if usize::try_from(spot.shard) == Ok(shard) => {
+                (spot.place.into(), Marks::PLACED)
             }
+            (Places::Given { .. }, _) => (NOWHERE, Marks::PLACED),
         }
     }
 
