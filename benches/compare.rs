@@ -446,7 +446,7 @@ impl Comparison {
             }
             let mut file = File::create(self.path("balances.csv")).expect("the folder takes files");
             times.push(timed(|| {
-                let closed = ledger.close();
+                let closed = ledger.close_on(threads).expect("the system has a thread");
                 balances::write(&mut file, &closed.accounts, threads).expect("the disk has room");
             }));
         }

@@ -169,6 +169,12 @@ impl Config {
         NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// How many threads close each of the shards, which all are closed at once.
+    pub(super) fn closing_threads_of_a_shard(&self) -> NonZeroUsize {
+        let threads = self.closing_threads().get() / self.shards();
+        NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
+    }
+
     /// Tells whether columns that no rule knows are skipped.
     pub(crate) fn ignores_extra_columns(&self) -> bool {
         self.extra_columns == ExtraColumns::Ignore

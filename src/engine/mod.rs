@@ -231,8 +231,11 @@ fn process(
     let shards = config.shards();
     let reporting = sinks.rejects.is_some();
     let places = registry.places_of_a_shard();
-    let workers = (0..shards)
-        .map(|_| ShardWorker::new(Shard::one_of(shards, config.rules, places), reporting));
+    let closing_threads = config.closing_threads_of_a_shard();
+    let workers = (0..shards).map(|_| {
+        let shard = Shard::one_of(shards, config.rules, places);
+        ShardWorker::new(shard, closing_threads, reporting)
+    });
     #[cfg(test)]
     let workers = panics::with_fuses(workers, config);
     let mut merge = Merge::new(sources, shards, sinks.rejects);
@@ -275,11 +278,12 @@ fn join(workers: Vec<WorkerResult>, tally: &Tally, config: &Config) -> Result<Jo
     let mut refused = tally.refused;
     let mut rejected = ByKind::default();
     for worker in workers {
-        totals.add(&worker.closed.totals);
+        let closed = worker.closed.map_err(RunError::Threads)?;
+        totals.add(&closed.totals);
         applied += worker.applied;
         refused += worker.refused;
         rejected.add_all(&worker.rejected);
-        accounts.append(worker.closed.accounts);
+        accounts.append(closed.accounts);
     }
     let audit = audit_all(&accounts, config.closing_threads())?;
     audit.check(&totals)?;

@@ -1,6 +1,8 @@
 //! The worker: applies the rows of its batches to its shard and counts the outcomes.
 
+use std::io;
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
 
 use super::batch::{Batch, RefusedRows};
 use super::count;
@@ -18,6 +20,8 @@ const CHUNK: usize = 128;
 /// Owns one shard.
 pub(super) struct ShardWorker<'s> {
     shard: Shard,
+    /// How many threads may close it.
+    closing_threads: NonZeroUsize,
     /// The rows that were refused of those applied together; kept for its memory.
     refused_together: Vec<(usize, Rejection)>,
     applied: u64,
@@ -34,7 +38,8 @@ pub(super) struct ShardWorker<'s> {
 
 /// What a worker leaves.
 pub(super) struct WorkerResult {
-    pub(super) closed: Closed,
+    /// The shard, unless the system refused a thread.
+    pub(super) closed: io::Result<Closed>,
     pub(super) applied: u64,
     pub(super) refused: Counts,
     /// The rejected rows by what they do.
@@ -42,9 +47,10 @@ pub(super) struct WorkerResult {
 }
 
 impl ShardWorker<'_> {
-    pub(super) fn new(shard: Shard, reporting: bool) -> Self {
+    pub(super) fn new(shard: Shard, closing_threads: NonZeroUsize, reporting: bool) -> Self {
         Self {
             shard,
+            closing_threads,
             refused_together: Vec::new(),
             applied: 0,
             counts: Counts::default(),
@@ -143,7 +149,8 @@ impl<'s> Worker for ShardWorker<'s> {
     }
 
     fn finish(self) -> WorkerResult {
-        let Self { shard, applied, counts, rejected, .. } = self;
-        WorkerResult { closed: shard.close(), applied, refused: counts, rejected }
+        let Self { shard, closing_threads, applied, counts, rejected, .. } = self;
+        let closed = shard.close_on(closing_threads);
+        WorkerResult { closed, applied, refused: counts, rejected }
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger: transactions in, accounts and refusals out.
 //!
-//! Pure: it does no I/O, starts no thread, reads no clock, and has never seen a byte of an input.
+//! Pure: it does no I/O, reads no clock, starts no thread unless it is given some to close the books
+//! with, and has never seen a byte of an input.
 //! A [`Shard`] is the part of the ledger that one worker owns; the [`Registry`] decides ids for all
 //! of them. [`Ledger`] puts the two together for programs that apply transactions one by one.
 
@@ -14,6 +15,9 @@ mod together;
 mod transactions;
 mod tx_ids;
 mod verdict;
+
+use std::io;
+use std::num::NonZeroUsize;
 
 pub use invariant::{Audit, InvariantError, Totals, audit, check};
 pub use posting::{Marks, Posting};
@@ -95,6 +99,18 @@ impl Ledger {
     /// Closes the ledger: its accounts ascending by client, and the sums that explain them.
     pub fn close(self) -> Closed {
         self.shard.close()
+    }
+
+    /// As [`Ledger::close`], with many clients who have scattered ids sorted on up to `threads` threads,
+    /// the calling one among them.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn close_on(self, threads: NonZeroUsize) -> io::Result<Closed> {
+        let Self { registry, shard } = self;
+        // First, so that the system has its memory for what is made now.
+        drop(registry);
+        shard.close_on(threads)
     }
 }
 

@@ -5,6 +5,8 @@
 //! line `// Decided.` nothing may fail.
 
 use std::collections::HashSet;
+use std::io;
+use std::num::NonZeroUsize;
 
 use foldhash::fast::RandomState;
 
@@ -135,10 +137,23 @@ impl Shard {
     }
 
     /// Closes the shard.
+    #[expect(clippy::missing_panics_doc, reason = "one thread is the calling one")]
     pub fn close(self) -> Closed {
-        let Self { moved: [deposited, withdrawn], disputed, resolved, charged_back, .. } = self;
+        self.close_on(NonZeroUsize::MIN).expect("no thread is started")
+    }
+
+    /// As [`Shard::close`], with many clients who have scattered ids sorted on up to `threads` threads,
+    /// the calling one among them.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn close_on(self, threads: NonZeroUsize) -> io::Result<Closed> {
+        let Self { accounts, transactions, decided, moved: [deposited, withdrawn], .. } = self;
+        // First, so that the system has their memory for what is made now.
+        drop((transactions, decided));
+        let Self { disputed, resolved, charged_back, .. } = self;
         let totals = Totals { deposited, withdrawn, charged_back, disputed, resolved };
-        Closed { accounts: SortedAccounts::of(self.accounts), totals }
+        Ok(Closed { accounts: SortedAccounts::of(accounts, threads)?, totals })
     }
 
     /// Applies a deposit or a withdrawal. Which of the two, and whether it is refused, is computed

@@ -3,6 +3,8 @@
 //! They stay where they are: a copy in order would take more memory than the accounts themselves.
 //! What reads all of them reads them part by part, and several threads may read several parts.
 
+use std::io;
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
 use super::accounts::{Accounts, Entry, Slot};
@@ -55,13 +57,14 @@ impl Found {
 #[derive(Debug)]
 struct Sorted {
     accounts: Accounts,
-    /// The clients that are not in the table, ascending; all of them come after the table's.
-    far: Vec<(u64, Slot)>,
+    /// The clients that are not in the table, and where they are, ascending; all of them come after the
+    /// table's.
+    far: Vec<(u64, u32)>,
 }
 
 impl Sorted {
     /// The clients from `first` to `last` that are not in the table.
-    fn far(&self, first: u64, last: u64) -> &[(u64, Slot)] {
+    fn far(&self, first: u64, last: u64) -> &[(u64, u32)] {
         let start = self.far.partition_point(|&(client, _)| client < first);
         let length = self.far[start..].partition_point(|&(client, _)| client <= last);
         &self.far[start..start + length]
@@ -69,10 +72,18 @@ impl Sorted {
 }
 
 impl SortedAccounts {
-    /// Sorts the accounts of a shard.
-    pub(super) fn of(mut accounts: Accounts) -> Self {
-        let far = accounts.take_far();
-        Self { shards: vec![Sorted { accounts, far }] }
+    /// Sorts the accounts of a shard, on up to `threads` threads, the calling one among them.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub(super) fn of(mut accounts: Accounts, threads: NonZeroUsize) -> io::Result<Self> {
+        let far = accounts.take_far(threads)?;
+        Ok(Self { shards: vec![Sorted { accounts, far }] })
+    }
+
+    /// As [`SortedAccounts::of`], on the calling thread.
+    pub(super) fn of_one_thread(accounts: Accounts) -> Self {
+        Self::of(accounts, NonZeroUsize::MIN).expect("no thread is started")
     }
 
     /// Adds the accounts of other clients.
@@ -182,7 +193,8 @@ impl SortedAccounts {
         for (number, shard) in self.shards.iter().enumerate() {
             let found = |(client, slot)| Found { client, slot, shard: number };
             memory.extend(shard.accounts.near(first, last).map(found));
-            memory.extend(shard.far(first, last).iter().copied().map(found));
+            let far = shard.far(first, last).iter();
+            memory.extend(far.map(|&(client, at)| found((client, Slot::far(at)))));
         }
         if self.shards.len() > 1 {
             // A stable sort merges the ascending runs of the shards instead of sorting anew.
@@ -263,7 +275,7 @@ impl FromIterator<(u64, Account)> for SortedAccounts {
             let slot = accounts.find_or_add(client);
             accounts.put(slot, &account);
         }
-        Self::of(accounts)
+        Self::of_one_thread(accounts)
     }
 }
 

@@ -12,7 +12,8 @@ mod table;
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::num::NonZeroU32;
+use std::io;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::BitXor;
 
 use foldhash::fast::RandomState;
@@ -65,6 +66,12 @@ impl Slot {
     #[inline]
     pub(super) fn near(client: u64) -> Self {
         Self(usize::try_from(client).expect("a place in the table"))
+    }
+
+    /// Where a client stands whom the map has at a place.
+    #[inline]
+    pub(super) fn far(at: u32) -> Self {
+        Self(index(at) | Self::FAR)
     }
 
     /// Gives the account as transactions remember it.
@@ -177,7 +184,7 @@ impl Accounts {
     pub(super) fn find(&self, client: u64) -> Slot {
         match usize::try_from(client) {
             Ok(client) if client < self.near.len() => Slot(client),
-            _ => self.map.get(&client).map_or(Slot::NONE, |&at| Slot(index(at) | Slot::FAR)),
+            _ => self.map.get(&client).map_or(Slot::NONE, |&at| Slot::far(at)),
         }
     }
 
@@ -243,7 +250,7 @@ impl Accounts {
         self.far.push(Entry::new(Balance::ZERO, false));
         self.map.insert(client, at);
         self.widths[width(client)] += 1;
-        Slot(index(at) | Slot::FAR)
+        Slot::far(at)
     }
 
     /// Moves clients into the table if they are enough. Slots that were found before are good no
@@ -323,7 +330,7 @@ impl Accounts {
             } else {
                 *at = u32::try_from(kept.len()).expect("no more than before");
                 kept.push(far.entry(from));
-                moved[from] = Slot(index(*at) | Slot::FAR).owner();
+                moved[from] = Slot::far(*at).owner();
                 (&mut *kept, index(*at))
             };
             if far.held(from) != 0 {
@@ -412,14 +419,18 @@ impl Accounts {
     }
 
     /// Takes out the clients that are not in the table, ascending; all come after the table's.
-    pub(super) fn take_far(&mut self) -> Vec<(u64, Slot)> {
+    /// They are sorted on up to `threads` threads, the calling one among them.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub(super) fn take_far(&mut self, threads: NonZeroUsize) -> io::Result<Vec<(u64, u32)>> {
         let map = std::mem::take(&mut self.map);
-        let far = map.iter().map(|(&client, &at)| (client, Slot(index(at) | Slot::FAR)));
+        let far = map.iter().map(|(&client, &at)| (client, at));
         if planted!(FarClientsUnsorted) {
-            return far.collect();
+            return Ok(far.collect());
         }
         let widths = (0_u32..).zip(self.widths).filter(|&(_, clients)| clients > 0);
-        order::sort(far, widths.map(|(width, _)| width).max().unwrap_or(0))
+        order::sort(far, widths.map(|(width, _)| width).max().unwrap_or(0), threads)
     }
 }
 
@@ -470,7 +481,7 @@ mod tests {
         for client in [0, 1, 2, 3, 4, 1 << 16, FIRST_CLIENTS - 1] {
             let mut accounts = Accounts::default();
             open(&mut accounts, client);
-            assert_eq!(accounts.take_far(), [], "{client}");
+            assert_eq!(accounts.take_far(NonZeroUsize::MIN).unwrap(), [], "{client}");
         }
     }
 
@@ -502,7 +513,7 @@ mod tests {
     }
 
     fn sorted(mut accounts: Accounts) -> Vec<u64> {
-        let far = accounts.take_far();
+        let far = accounts.take_far(NonZeroUsize::MIN).unwrap();
         let near: Vec<_> = accounts.near(0, u64::MAX).map(|(client, _)| client).collect();
         near.into_iter().chain(far.into_iter().map(|(client, _)| client)).collect()
     }

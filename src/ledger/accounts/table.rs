@@ -49,6 +49,12 @@ impl Table {
     /// Adds a place at the end.
     pub(super) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(self.length, self.entries.len(), "not beyond room for others");
+        if self.length == self.entries.capacity() && self.length >= MOST_WRITTEN {
+            // Moved by the allocator, it would come to lie in small pages.
+            let mut longer = huge_pages::room_for(self.length * 2, self.length * 8);
+            longer.extend_from_slice(&self.entries);
+            self.entries = longer;
+        }
         self.entries.push(entry.bits());
         self.length = self.entries.len();
     }
