@@ -11,7 +11,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufWriter, ErrorKind, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::iter::once;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use millrace::Config;
 use millrace::amount::Amount;
 use millrace::generate::{Plan, Workload};
-use millrace::ledger::Ledger;
+use millrace::ledger::{Job, Ledger};
 use millrace::output::balances;
 use millrace::parser::{Block, Layout, Rows, first_line};
 use millrace::rules::Rules;
@@ -446,7 +446,8 @@ impl Comparison {
             }
             let mut file = File::create(self.path("balances.csv")).expect("the folder takes files");
             times.push(timed(|| {
-                let closed = ledger.close_on(threads).expect("the system has a thread");
+                let closed =
+                    ledger.close_with(threads, on_threads).expect("the system has threads");
                 balances::write(&mut file, &closed.accounts, threads).expect("the disk has room");
             }));
         }
@@ -481,6 +482,16 @@ fn timed(body: impl FnOnce()) -> Duration {
     let start = Instant::now();
     body();
     start.elapsed()
+}
+
+/// Runs each job on a thread of its own.
+fn on_threads(jobs: Vec<Job<'_>>) -> io::Result<()> {
+    thread::scope(|scope| {
+        jobs.into_iter().try_for_each(|job| {
+            thread::Builder::new().spawn_scoped(scope, job)?;
+            Ok(())
+        })
+    })
 }
 
 /// The median, in seconds.

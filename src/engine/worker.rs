@@ -3,12 +3,14 @@
 use std::io;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::batch::{Batch, RefusedRows};
 use super::count;
 use super::merge::Notice;
 use super::partition::{Note, Partition};
-use crate::ledger::{Closed, Shard};
+use crate::ledger::{Closed, Job, Shard};
 use crate::outcome::{Reason, Rejection};
 use crate::parser::PlainRow;
 use crate::pipeline::{Outbox, Stopped, Worker};
@@ -150,7 +152,50 @@ impl<'s> Worker for ShardWorker<'s> {
 
     fn finish(self) -> WorkerResult {
         let Self { shard, closing_threads, applied, counts, rejected, .. } = self;
-        let closed = shard.close_on(closing_threads);
+        let closed = shard.close_with(closing_threads, run_jobs);
         WorkerResult { closed, applied, refused: counts, rejected }
+    }
+}
+
+/// Runs each job on a thread of its own, but the last one on the calling thread.
+fn run_jobs(mut jobs: Vec<Job<'_>>) -> io::Result<()> {
+    let own = jobs.pop();
+    thread::scope(|scope| {
+        let mut handles = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            handles.push(thread::Builder::new().name("order".to_owned()).spawn_scoped(scope, job)?);
+        }
+        if let Some(job) = own {
+            job();
+        }
+        for handle in handles {
+            handle.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn every_job_is_run_and_a_panic_in_one_goes_on_to_the_caller() {
+        for failing in [None, Some(0), Some(2)] {
+            let mut are_done = [false; 3];
+            let run = || {
+                let jobs = are_done.iter_mut().zip(0..).map(|(is_done, number)| -> Job<'_> {
+                    Box::new(move || {
+                        assert_ne!(failing, Some(number), "it fails");
+                        *is_done = true;
+                    })
+                });
+                run_jobs(jobs.collect()).unwrap();
+            };
+            assert_eq!(catch_unwind(AssertUnwindSafe(run)).is_err(), failing.is_some());
+            assert_eq!(are_done, [0, 1, 2].map(|number| failing != Some(number)));
+        }
     }
 }

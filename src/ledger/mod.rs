@@ -1,11 +1,12 @@
 //! The ledger: transactions in, accounts and refusals out.
 //!
-//! Pure: it does no I/O, reads no clock, starts no thread unless it is given some to close the books
-//! with, and has never seen a byte of an input.
+//! Pure: it does no I/O, starts no thread, reads no clock, and has never seen a byte of an input.
 //! A [`Shard`] is the part of the ledger that one worker owns; the [`Registry`] decides ids for all
 //! of them. [`Ledger`] puts the two together for programs that apply transactions one by one.
 
 mod accounts;
+mod homes;
+mod index_map;
 mod invariant;
 mod posting;
 mod registry;
@@ -16,9 +17,9 @@ mod transactions;
 mod tx_ids;
 mod verdict;
 
-use std::io;
 use std::num::NonZeroUsize;
 
+pub use accounts::Job;
 pub use invariant::{Audit, InvariantError, Totals, audit, check};
 pub use posting::{Marks, Posting};
 pub use registry::{Lookup, Registry};
@@ -101,16 +102,45 @@ impl Ledger {
         self.shard.close()
     }
 
-    /// As [`Ledger::close`], with many clients who have scattered ids sorted on up to `threads` threads,
-    /// the calling one among them.
+    /// As [`Ledger::close`], in up to `jobs` jobs where many clients have scattered ids: `run` is to run
+    /// them, each on a thread of its own or one after the other.
     ///
     /// # Errors
-    /// The system refuses a thread.
-    pub fn close_on(self, threads: NonZeroUsize) -> io::Result<Closed> {
+    /// That of `run`.
+    ///
+    /// # Panics
+    /// If `run` succeeds without having run every job.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use std::{io, thread};
+    ///
+    /// use millrace::ledger::{Job, Ledger};
+    /// use millrace::rules::Rules;
+    ///
+    /// fn on_threads(jobs: Vec<Job<'_>>) -> io::Result<()> {
+    ///     thread::scope(|scope| {
+    ///         jobs.into_iter().try_for_each(|job| {
+    ///             thread::Builder::new().spawn_scoped(scope, job)?;
+    ///             Ok(())
+    ///         })
+    ///     })
+    /// }
+    ///
+    /// let jobs = NonZeroUsize::new(2).expect("positive");
+    /// let closed = Ledger::new(Rules::default()).close_with(jobs, on_threads)?;
+    /// assert!(closed.accounts.is_empty());
+    /// # Ok::<(), io::Error>(())
+    /// ```
+    pub fn close_with<E>(
+        self,
+        jobs: NonZeroUsize,
+        run: impl FnOnce(Vec<Job<'_>>) -> Result<(), E>,
+    ) -> Result<Closed, E> {
         let Self { registry, shard } = self;
-        // First, so that the system has its memory for what is made now.
+        // The system has its memory for what is made next.
         drop(registry);
-        shard.close_on(threads)
+        shard.close_with(jobs, run)
     }
 }
 

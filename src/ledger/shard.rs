@@ -5,12 +5,11 @@
 //! line `// Decided.` nothing may fail.
 
 use std::collections::HashSet;
-use std::io;
 use std::num::NonZeroUsize;
 
 use foldhash::fast::RandomState;
 
-use super::accounts::{Accounts, Slot};
+use super::accounts::{Accounts, Job, Slot};
 use super::invariant::Totals;
 use super::posting::{Marks, Posting};
 use super::sorted::SortedAccounts;
@@ -105,8 +104,14 @@ impl Shard {
     /// Finds the account of a client, or makes a place for it if a row of this kind opens it.
     #[inline]
     pub(super) fn find(&mut self, kind: Kind, client: u64) -> Slot {
+        self.found_or_added(self.accounts.find(client), kind, client)
+    }
+
+    /// As [`Shard::find`], once it has been looked for.
+    #[inline]
+    pub(super) fn found_or_added(&mut self, found: Slot, kind: Kind, client: u64) -> Slot {
         // Most have one: that is asked first, since nobody can guess what moves money.
-        match self.accounts.find(client) {
+        match found {
             Slot::NONE if planted!(DisputeOpensAccount) || kind.moves_money() => {
                 self.accounts.add(client)
             }
@@ -137,23 +142,34 @@ impl Shard {
     }
 
     /// Closes the shard.
-    #[expect(clippy::missing_panics_doc, reason = "one thread is the calling one")]
     pub fn close(self) -> Closed {
-        self.close_on(NonZeroUsize::MIN).expect("no thread is started")
+        let (accounts, totals) = self.end();
+        Closed { accounts: SortedAccounts::of_alone(accounts), totals }
     }
 
-    /// As [`Shard::close`], with many clients who have scattered ids sorted on up to `threads` threads,
-    /// the calling one among them.
+    /// As [`Shard::close`], in up to `jobs` jobs where many clients have scattered ids: `run` is to run
+    /// them, each on a thread of its own or one after the other.
     ///
     /// # Errors
-    /// The system refuses a thread.
-    pub fn close_on(self, threads: NonZeroUsize) -> io::Result<Closed> {
-        let Self { accounts, transactions, decided, moved: [deposited, withdrawn], .. } = self;
-        // First, so that the system has their memory for what is made now.
-        drop((transactions, decided));
-        let Self { disputed, resolved, charged_back, .. } = self;
+    /// That of `run`.
+    ///
+    /// # Panics
+    /// If `run` succeeds without having run every job.
+    pub fn close_with<E>(
+        self,
+        jobs: NonZeroUsize,
+        run: impl FnOnce(Vec<Job<'_>>) -> Result<(), E>,
+    ) -> Result<Closed, E> {
+        let (accounts, totals) = self.end();
+        Ok(Closed { accounts: SortedAccounts::of(accounts, jobs, run)?, totals })
+    }
+
+    /// Gives what is left of the shard at its end; the system has the memory of the rest for what is made
+    /// next.
+    fn end(self) -> (Accounts, Totals) {
+        let Self { moved: [deposited, withdrawn], disputed, resolved, charged_back, .. } = self;
         let totals = Totals { deposited, withdrawn, charged_back, disputed, resolved };
-        Ok(Closed { accounts: SortedAccounts::of(accounts, threads)?, totals })
+        (self.accounts, totals)
     }
 
     /// Applies a deposit or a withdrawal. Which of the two, and whether it is refused, is computed

@@ -3,11 +3,10 @@
 //! They stay where they are: a copy in order would take more memory than the accounts themselves.
 //! What reads all of them reads them part by part, and several threads may read several parts.
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
-use super::accounts::{Accounts, Entry, Slot};
+use super::accounts::{Accounts, Entry, Job, Slot, one_by_one};
 use crate::account::Account;
 
 /// Clients in a part that is read at a time: its accounts stay in a core's own cache.
@@ -59,12 +58,12 @@ struct Sorted {
     accounts: Accounts,
     /// The clients that are not in the table, and where they are, ascending; all of them come after the
     /// table's.
-    far: Vec<(u64, u32)>,
+    far: Vec<(u64, usize)>,
 }
 
 impl Sorted {
     /// The clients from `first` to `last` that are not in the table.
-    fn far(&self, first: u64, last: u64) -> &[(u64, u32)] {
+    fn far(&self, first: u64, last: u64) -> &[(u64, usize)] {
         let start = self.far.partition_point(|&(client, _)| client < first);
         let length = self.far[start..].partition_point(|&(client, _)| client <= last);
         &self.far[start..start + length]
@@ -72,18 +71,23 @@ impl Sorted {
 }
 
 impl SortedAccounts {
-    /// Sorts the accounts of a shard, on up to `threads` threads, the calling one among them.
+    /// Sorts the accounts of a shard, many scattered clients in up to `jobs` jobs, which `run` is to run.
     ///
     /// # Errors
-    /// The system refuses a thread.
-    pub(super) fn of(mut accounts: Accounts, threads: NonZeroUsize) -> io::Result<Self> {
-        let far = accounts.take_far(threads)?;
+    /// That of `run`.
+    pub(super) fn of<E>(
+        mut accounts: Accounts,
+        jobs: NonZeroUsize,
+        run: impl FnOnce(Vec<Job<'_>>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let far = accounts.take_far(jobs, run)?;
         Ok(Self { shards: vec![Sorted { accounts, far }] })
     }
 
-    /// As [`SortedAccounts::of`], on the calling thread.
-    pub(super) fn of_one_thread(accounts: Accounts) -> Self {
-        Self::of(accounts, NonZeroUsize::MIN).expect("no thread is started")
+    /// As [`SortedAccounts::of`], without help.
+    pub(super) fn of_alone(accounts: Accounts) -> Self {
+        let Ok(sorted) = Self::of(accounts, NonZeroUsize::MIN, one_by_one);
+        sorted
     }
 
     /// Adds the accounts of other clients.
@@ -275,7 +279,7 @@ impl FromIterator<(u64, Account)> for SortedAccounts {
             let slot = accounts.find_or_add(client);
             accounts.put(slot, &account);
         }
-        Self::of_one_thread(accounts)
+        Self::of_alone(accounts)
     }
 }
 

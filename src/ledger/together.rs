@@ -16,6 +16,9 @@ use crate::transaction::Kind;
 /// core fetches some twenty lines from memory at once, and may forget what is asked of it beyond.
 const FEW: usize = 8;
 
+/// Rows by which the clients are fetched ahead that are in a large map.
+const AHEAD: usize = 24;
+
 /// Rows that are applied together, by their places.
 ///
 /// Two of the lists are written for every row and kept for some, without a branch, since nobody can
@@ -24,6 +27,8 @@ const FEW: usize = 8;
 pub(super) struct Together {
     /// The account of each.
     slots: Vec<Slot>,
+    /// Where clients are looked for first that are in a large map; kept for its memory.
+    homes: Vec<usize>,
     /// Those that refer to others.
     referring: Vec<usize>,
     /// How many refer to others.
@@ -71,7 +76,8 @@ impl Shard {
         let mut together = std::mem::take(&mut self.together);
         together.start(rows.len());
         self.find_all(rows, posting, &mut together);
-        let step = if self.accounts.are_many_near() { FEW } else { rows.len().max(1) };
+        let are_many = self.accounts.are_many_near() || self.accounts.are_many_far();
+        let step = if are_many { FEW } else { rows.len().max(1) };
         let mut at = 0;
         for start in (0..rows.len()).step_by(step) {
             self.fetch_below(start + 3 * step, rows, posting, &mut together);
@@ -91,10 +97,7 @@ impl Shard {
         posting: impl Fn(&R) -> Posting + Copy,
         together: &mut Together,
     ) {
-        if self.accounts.are_many_far() {
-            self.accounts.touch(rows.iter().map(|row| posting(row).client));
-        }
-        let Together { slots, referring, references, .. } = together;
+        let Together { slots, homes, referring, references, .. } = together;
         let (mut at, mut count) = (0, 0);
         for row in rows {
             referring[count] = at;
@@ -103,9 +106,38 @@ impl Shard {
         }
         *references = count;
         let near = self.accounts.find_near(rows.iter().map(|row| posting(row).client), slots);
-        for (row, slot) in rows[near..].iter().zip(&mut slots[near..]) {
+        let (rows, slots) = (&rows[near..], &mut slots[near..]);
+        if !rows.is_empty() && self.accounts.is_map_large() {
+            return self.find_far(rows, posting, slots, homes);
+        }
+        for (row, slot) in rows.iter().zip(slots) {
             let Posting { kind, client, .. } = posting(row);
             *slot = self.find(kind, client);
+        }
+    }
+
+    /// Finds the accounts of rows whose clients are in a large map.
+    #[inline]
+    fn find_far<R>(
+        &mut self,
+        rows: &[R],
+        posting: impl Fn(&R) -> Posting,
+        slots: &mut [Slot],
+        homes: &mut Vec<usize>,
+    ) {
+        self.accounts.reserve(rows.len());
+        homes.clear();
+        homes.extend(rows.iter().map(|row| self.accounts.home(posting(row).client)));
+        for &home in homes.iter().take(AHEAD) {
+            self.accounts.prefetch_home(home);
+        }
+        for (at, (row, slot)) in rows.iter().zip(slots).enumerate() {
+            if let Some(&home) = homes.get(at + AHEAD) {
+                self.accounts.prefetch_home(home);
+            }
+            let Posting { kind, client, .. } = posting(row);
+            let found = self.accounts.find_from(homes[at], client);
+            *slot = self.found_or_added(found, kind, client);
         }
     }
 
@@ -191,5 +223,66 @@ impl Shard {
         }
         self.accounts.count_opened(opened);
         at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::amount::Amount;
+    use crate::ledger::Marks;
+    use crate::rules::Rules;
+    use crate::transaction::Transaction;
+
+    /// A row, and whether it is to be remembered.
+    type Row = (Transaction, bool);
+
+    fn posting(&(transaction, is_kept): &Row) -> Posting {
+        Posting::by_id(&transaction, if is_kept { Marks::REMEMBER } else { Marks::NONE })
+    }
+
+    /// Rows of clients in the table and in the map, which grows several times; each with an id of its
+    /// own, or one that refers to another row.
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let client = prop_oneof![0..5_u64, (1..999_u64).prop_map(|it| it << 40), any::<u64>()];
+        let row = (0..8_u8, client, 1..9_u64, any::<prop::sample::Index>());
+        prop::collection::vec(row, 1..700).prop_map(|rows| {
+            let mut made: Vec<Row> = Vec::new();
+            for ((kind, client, units, other), tx) in rows.into_iter().zip(0..) {
+                let amount = Amount::from_units(units).unwrap();
+                let transaction = match kind {
+                    5.. if tx > 0 => {
+                        let place = other.index(made.len());
+                        let (other, is_kept) = &mut made[place];
+                        *is_kept = other.kind.moves_money();
+                        let kinds = [Kind::Dispute, Kind::Resolve, Kind::Chargeback];
+                        Transaction { kind: kinds[usize::from(kind - 5)], amount: None, ..*other }
+                    }
+                    0..3 => Transaction::deposit(client, tx, amount),
+                    _ => Transaction::withdrawal(client, tx, amount),
+                };
+                made.push((transaction, false));
+            }
+            made
+        })
+    }
+
+    proptest! {
+        #[test]
+        #[cfg_attr(miri, ignore = "minutes, and no unsafe code on the way")]
+        fn rows_together_do_what_each_does_alone(rows in rows(), few in 1..200_usize) {
+            let (mut alone, mut together) = (Shard::new(Rules::default()), Shard::new(Rules::default()));
+            for rows in rows.chunks(few) {
+                let mut refused = Vec::new();
+                together.apply_all(rows, posting, &mut refused);
+                let outcomes = rows.iter().map(|row| alone.apply(&posting(row)));
+                let expected: Vec<_> =
+                    outcomes.enumerate().filter_map(|(at, outcome)| Some((at, outcome.err()?))).collect();
+                prop_assert_eq!(refused, expected);
+            }
+            prop_assert_eq!(together.close(), alone.close());
+        }
     }
 }

@@ -11,16 +11,16 @@ mod order;
 mod table;
 
 use std::collections::HashMap;
-use std::hint::black_box;
-use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::ops::BitXor;
 
 use foldhash::fast::RandomState;
 
 pub(super) use entry::{Change, Entry};
+pub use order::Job;
+pub(super) use order::one_by_one;
 use table::Table;
 
+use super::index_map::IndexMap;
 use crate::amount::Balance;
 
 /// Clients below this, or below a shard's share of [`SMALL_CLIENTS`], are always found in a table: it
@@ -41,6 +41,9 @@ const MOST_ENTRIES_PER_ACCOUNT: u64 = 8;
 
 /// Whether more clients should be in the table is asked whenever so many have come to be in the map.
 const ACCOUNTS_PER_REVIEW: usize = 1 << 12;
+
+/// What finding a client looks at is not fetched ahead in a map of fewer.
+const FEW_FAR: usize = if cfg!(any(test, fuzzing)) { 8 } else { 1 << 13 };
 
 /// The map or the table of more clients than these takes more memory than the caches that a core has
 /// for itself.
@@ -70,8 +73,8 @@ impl Slot {
 
     /// Where a client stands whom the map has at a place.
     #[inline]
-    pub(super) fn far(at: u32) -> Self {
-        Self(index(at) | Self::FAR)
+    pub(super) fn far(at: usize) -> Self {
+        Self(at | Self::FAR)
     }
 
     /// Gives the account as transactions remember it.
@@ -127,7 +130,7 @@ pub(super) struct Accounts {
     near_open: usize,
     /// All others, as the map tells; all of them are open.
     far: Table,
-    map: HashMap<u64, u32, RandomState>,
+    map: IndexMap,
     /// How many clients of the map have an id of so many binary digits.
     widths: [u32; 65],
     /// From so many clients in the map on, it is to be asked again whether some should be near.
@@ -171,7 +174,7 @@ impl Accounts {
             near: Table::default(),
             near_open: 0,
             far: Table::default(),
-            map: HashMap::default(),
+            map: IndexMap::default(),
             widths: [0; 65],
             next_review: ACCOUNTS_PER_REVIEW,
             wide: HashMap::default(),
@@ -184,7 +187,16 @@ impl Accounts {
     pub(super) fn find(&self, client: u64) -> Slot {
         match usize::try_from(client) {
             Ok(client) if client < self.near.len() => Slot(client),
-            _ => self.map.get(&client).map_or(Slot::NONE, |&at| Slot::far(at)),
+            _ => self.map.get(client).map_or(Slot::NONE, Slot::far),
+        }
+    }
+
+    /// As [`Accounts::find`], of a client whom the map looks for first at a place.
+    #[inline]
+    pub(super) fn find_from(&self, home: usize, client: u64) -> Slot {
+        match usize::try_from(client) {
+            Ok(client) if client < self.near.len() => Slot(client),
+            _ => self.map.get_from(home, client).map_or(Slot::NONE, Slot::far),
         }
     }
 
@@ -209,11 +221,27 @@ impl Accounts {
         self.near.len() > MOST_CACHED_CLIENTS
     }
 
-    /// Reads where the accounts of clients stand, so that finding them is quick.
-    pub(super) fn touch(&self, clients: impl Iterator<Item = u64>) {
-        let slots = clients.map(|client| self.find(client).0);
-        // The result has no use: it makes the processor fetch what it is made of.
-        black_box(slots.fold(0, BitXor::bitxor));
+    /// Tells whether so many clients are in the map that what finding them looks at is worth fetching.
+    #[inline]
+    pub(super) fn is_map_large(&self) -> bool {
+        self.map.len() > FEW_FAR
+    }
+
+    /// Makes room in the map, which stays as large for so many more clients.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.map.reserve(more);
+    }
+
+    /// Where the map looks for a client first, as long as it is as large.
+    #[inline]
+    pub(super) fn home(&self, client: u64) -> usize {
+        self.map.home(client)
+    }
+
+    /// Fetches what [`Accounts::find_from`] looks at.
+    #[inline]
+    pub(super) fn prefetch_home(&self, home: usize) {
+        self.map.prefetch_from(home);
     }
 
     /// Finds where the accounts of clients stand that come one after the other in the table, as far
@@ -245,8 +273,8 @@ impl Accounts {
             self.extend_near(client);
             return self.find(client);
         }
-        let at = u32::try_from(self.far.len()).ok().filter(|at| at >> 31 == 0);
-        let at = at.expect("fewer accounts than 2³¹");
+        let at = self.far.len();
+        assert!(at >> 31 == 0, "fewer accounts than 2³¹");
         self.far.push(Entry::new(Balance::ZERO, false));
         self.map.insert(client, at);
         self.widths[width(client)] += 1;
@@ -265,8 +293,9 @@ impl Accounts {
         let dense = self.dense_clients();
         let moved = (dense > self.near_limit).then(|| {
             self.near_limit = dense;
-            let clients = self.map.keys().copied();
-            if let Some(last) = clients.filter(|&client| client < dense).max() {
+            let mut last = None;
+            self.map.visit(|client| client < dense, |client, _| last = last.max(Some(client)));
+            if let Some(last) = last {
                 self.extend_near(last);
             }
             self.move_near()
@@ -318,27 +347,29 @@ impl Accounts {
         let mut moved = vec![Owner(NonZeroU32::MIN); far.len()];
         let (near, near_open, widths) = (&mut self.near, &mut self.near_open, &mut self.widths);
         let kept = &mut self.far;
-        self.map.retain(|&client, at| {
-            let from = index(*at);
-            let near_place = usize::try_from(client).ok().filter(|&place| place < length);
-            let (table, place) = if let Some(place) = near_place {
-                *near_open += 1;
-                widths[width(client)] -= 1;
-                near.set(place, far.entry(from));
-                moved[from] = Slot(place).owner();
-                (&mut *near, place)
-            } else {
-                *at = u32::try_from(kept.len()).expect("no more than before");
-                kept.push(far.entry(from));
-                moved[from] = Slot::far(*at).owner();
-                (&mut *kept, index(*at))
-            };
-            if far.held(from) != 0 {
-                *table.held_mut(place) = far.held(from);
-            }
-            near_place.is_none()
-        });
-        self.map.shrink_to_fit();
+        let map = std::mem::take(&mut self.map);
+        map.visit(
+            |_| true,
+            |client, from| {
+                let near_place = usize::try_from(client).ok().filter(|&place| place < length);
+                let (table, place) = if let Some(place) = near_place {
+                    *near_open += 1;
+                    widths[width(client)] -= 1;
+                    near.set(place, far.entry(from));
+                    moved[from] = Slot(place).owner();
+                    (&mut *near, place)
+                } else {
+                    let at = kept.len();
+                    kept.push(far.entry(from));
+                    moved[from] = Slot::far(at).owner();
+                    self.map.insert(client, at);
+                    (&mut *kept, at)
+                };
+                if far.held(from) != 0 {
+                    *table.held_mut(place) = far.held(from);
+                }
+            },
+        );
         let moved = Moved(moved);
         for wide in [&mut self.wide, &mut self.wide_held] {
             let before = std::mem::take(wide);
@@ -419,18 +450,23 @@ impl Accounts {
     }
 
     /// Takes out the clients that are not in the table, ascending; all come after the table's.
-    /// They are sorted on up to `threads` threads, the calling one among them.
+    /// Where they are many, they are sorted in up to `jobs` jobs, which `run` is to run.
     ///
     /// # Errors
-    /// The system refuses a thread.
-    pub(super) fn take_far(&mut self, threads: NonZeroUsize) -> io::Result<Vec<(u64, u32)>> {
+    /// That of `run`.
+    pub(super) fn take_far<E>(
+        &mut self,
+        jobs: NonZeroUsize,
+        run: impl FnOnce(Vec<Job<'_>>) -> Result<(), E>,
+    ) -> Result<Vec<(u64, usize)>, E> {
         let map = std::mem::take(&mut self.map);
-        let far = map.iter().map(|(&client, &at)| (client, at));
         if planted!(FarClientsUnsorted) {
-            return Ok(far.collect());
+            let mut clients = Vec::new();
+            map.visit(|_| true, |client, at| clients.push((client, at)));
+            return Ok(clients);
         }
         let widths = (0_u32..).zip(self.widths).filter(|&(_, clients)| clients > 0);
-        order::sort(far, widths.map(|(width, _)| width).max().unwrap_or(0), threads)
+        order::sort(&map, widths.map(|(width, _)| width).max().unwrap_or(0), jobs, run)
     }
 }
 
@@ -481,7 +517,7 @@ mod tests {
         for client in [0, 1, 2, 3, 4, 1 << 16, FIRST_CLIENTS - 1] {
             let mut accounts = Accounts::default();
             open(&mut accounts, client);
-            assert_eq!(accounts.take_far(NonZeroUsize::MIN).unwrap(), [], "{client}");
+            assert_eq!(take_far(&mut accounts), [], "{client}");
         }
     }
 
@@ -512,8 +548,13 @@ mod tests {
         slot
     }
 
+    fn take_far(accounts: &mut Accounts) -> Vec<(u64, usize)> {
+        let Ok(far) = accounts.take_far(NonZeroUsize::MIN, one_by_one);
+        far
+    }
+
     fn sorted(mut accounts: Accounts) -> Vec<u64> {
-        let far = accounts.take_far(NonZeroUsize::MIN).unwrap();
+        let far = take_far(&mut accounts);
         let near: Vec<_> = accounts.near(0, u64::MAX).map(|(client, _)| client).collect();
         near.into_iter().chain(far.into_iter().map(|(client, _)| client)).collect()
     }

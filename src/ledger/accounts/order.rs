@@ -1,11 +1,22 @@
 //! Clients that are in no table, in order.
 
-use std::io;
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
-use std::thread;
 
+use super::super::index_map::IndexMap;
 use crate::huge_pages;
+
+/// Work that may be done on any thread.
+pub type Job<'j> = Box<dyn FnOnce() + Send + 'j>;
+
+/// Runs jobs one after the other.
+#[expect(clippy::unnecessary_wraps, reason = "other ways to run them may fail")]
+pub(in crate::ledger) fn one_by_one(jobs: Vec<Job<'_>>) -> Result<(), Infallible> {
+    for job in jobs {
+        job();
+    }
+    Ok(())
+}
 
 /// Clients of a range, about: they are sorted in a core's own cache.
 const FEW: usize = 1 << 11;
@@ -13,57 +24,53 @@ const FEW: usize = 1 << 11;
 /// Clients of a range of a range, about: so few are sorted by insertion.
 const VERY_FEW: usize = 1 << 3;
 
-/// Fewer clients than these are sorted sooner than a thread starts.
-const WORTH_A_THREAD: usize = 1 << 16;
+/// Clients of a job, at least: fewer are sorted sooner than a thread starts.
+const WORTH_A_JOB: usize = 1 << 16;
 
 /// A client, and the place of the account.
-type Placed = (u64, u32);
+type Placed = (u64, usize);
 
-/// Sorts clients by their ids, which are below 2 to the power of `digits`, on up to `threads` threads,
-/// the calling one among them.
+/// Sorts clients by their ids, which are below 2 to the power of `digits`. Where they are many, that is cut
+/// into up to `jobs` jobs, which `run` is to run, on whatever threads.
 ///
-/// Many are dealt into ranges by their upper digits first, straight from where they come from, and
-/// each range into smaller ones. Where ids are crafted to share these digits, that gains nothing and
-/// costs little. With several threads each goes through all clients, and deals and sorts those of its
-/// share of the ranges.
+/// They are dealt into ranges by their upper digits first, straight from where they come from, and each
+/// range into smaller ones. Where ids are crafted to share these digits, that gains nothing and costs
+/// little. Each job goes through all clients, and deals and sorts those of its share of the ranges.
 ///
 /// # Errors
-/// The system refuses a thread.
-pub(super) fn sort(
-    clients: impl ExactSizeIterator<Item = Placed> + Clone + Send,
+/// That of `run`.
+///
+/// # Panics
+/// If `run` succeeds without having run every job.
+pub(super) fn sort<E>(
+    clients: &IndexMap,
     digits: u32,
-    threads: NonZeroUsize,
-) -> io::Result<Vec<Placed>> {
-    debug_assert!(clients.clone().all(|(client, _)| u128::from(client) >> digits == 0));
+    jobs: NonZeroUsize,
+    run: impl FnOnce(Vec<Job<'_>>) -> Result<(), E>,
+) -> Result<Vec<Placed>, E> {
     let count = clients.len();
     // Zeros from the system, which takes the memory from where it has it only once it is touched.
     let mut sorted = vec![(0, 0); count];
     huge_pages::wish_for(&mut sorted);
     let Some(ranges) = Ranges::of(count, FEW, digits) else {
-        sorted.iter_mut().zip(clients).for_each(|(place, client)| *place = client);
+        let mut places = sorted.iter_mut();
+        clients.visit(|_| true, |client, at| *places.next().expect("a place each") = (client, at));
         sorted.sort_unstable_by_key(by_client);
         return Ok(sorted);
     };
-    let mut counts = Vec::new();
-    ranges.count(clients.clone(), &mut counts);
-    let threads = threads.get().min(count.div_ceil(WORTH_A_THREAD));
-    let mut shares = Share::cut(ranges, &mut counts, &mut sorted, count.div_ceil(threads));
-    let own = shares.pop();
-    thread::scope(|scope| {
-        let mut handles = Vec::with_capacity(shares.len());
-        for share in shares {
-            let clients = clients.clone();
-            let builder = thread::Builder::new().name("order".to_owned());
-            handles.push(builder.spawn_scoped(scope, move || share.fill(clients))?);
-        }
-        if let Some(share) = own {
-            share.fill(clients.clone());
-        }
-        for handle in handles {
-            handle.join().unwrap_or_else(|panic| resume_unwind(panic));
-        }
-        io::Result::Ok(())
-    })?;
+    let mut counts = vec![0; ranges.count];
+    clients.visit(|_| true, |client, _| counts[ranges.range(client)] += 1);
+    let most = jobs.get().min(count.div_ceil(WORTH_A_JOB));
+    let shares = Share::cut(ranges, &mut counts, &mut sorted, count.div_ceil(most));
+    let mut are_done = vec![false; shares.len()];
+    let jobs = shares.into_iter().zip(&mut are_done).map(|(share, is_done)| -> Job<'_> {
+        Box::new(move || {
+            share.fill(clients);
+            *is_done = true;
+        })
+    });
+    run(jobs.collect())?;
+    assert!(are_done.iter().all(|&is_done| is_done), "every job is to be run");
     Ok(sorted)
 }
 
@@ -107,10 +114,18 @@ impl<'s> Share<'s> {
     }
 
     /// Deals those of all clients that belong here into their ranges, and sorts these.
-    fn fill(self, clients: impl Iterator<Item = Placed>) {
+    fn fill(self, clients: &IndexMap) {
         let Self { ranges, first, counts, into } = self;
         to_starts(counts);
-        ranges.deal(clients, first, counts, into);
+        let share = first..first + counts.len();
+        clients.visit(
+            |client| share.contains(&ranges.range(client)),
+            |client, at| {
+                let place = &mut counts[ranges.range(client) - first];
+                into[*place] = (client, at);
+                *place += 1;
+            },
+        );
         let (mut start, mut memory, mut smaller) = (0, Vec::new(), Vec::new());
         for &mut end in counts {
             sort_range(&mut into[start..end], ranges.shift, &mut memory, &mut smaller);
@@ -134,9 +149,17 @@ fn sort_range(
     };
     memory.clear();
     memory.extend_from_slice(range);
-    smaller.count(memory.iter().copied(), counts);
+    counts.clear();
+    counts.resize(smaller.count, 0);
+    for &(client, _) in &*memory {
+        counts[smaller.range(client)] += 1;
+    }
     to_starts(counts);
-    smaller.deal(memory.iter().copied(), 0, counts, range);
+    for &(client, at) in &*memory {
+        let place = &mut counts[smaller.range(client)];
+        range[*place] = (client, at);
+        *place += 1;
+    }
     let mut start = 0;
     for &end in &*counts {
         range[start..end].sort_unstable_by_key(by_client);
@@ -175,32 +198,6 @@ impl Ranges {
         let mask = u64::try_from(self.count - 1).expect("64 bits");
         usize::try_from(client >> self.shift & mask).expect("ranges in memory")
     }
-
-    /// Counts the clients of each range.
-    fn count(self, clients: impl Iterator<Item = Placed>, counts: &mut Vec<usize>) {
-        counts.clear();
-        counts.resize(self.count, 0);
-        for (client, _) in clients {
-            counts[self.range(client)] += 1;
-        }
-    }
-
-    /// Deals the clients of the ranges from `first` on: `places` tells where each of these starts, and
-    /// in the end where it ends. Clients of other ranges are left out.
-    fn deal(
-        self,
-        clients: impl Iterator<Item = Placed>,
-        first: usize,
-        places: &mut [usize],
-        into: &mut [Placed],
-    ) {
-        for (client, account) in clients {
-            if let Some(place) = places.get_mut(self.range(client).wrapping_sub(first)) {
-                into[*place] = (client, account);
-                *place += 1;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -218,17 +215,37 @@ mod tests {
         for order in orders {
             for count in [0, 1, 2, 8 * few - 1, 8 * few, 9 * few + 1] {
                 let clients: Vec<_> = (0..count).map(order).zip(0..).collect();
+                let mut map = IndexMap::default();
+                for &(client, at) in &clients {
+                    map.insert(client, at);
+                }
                 let mut expected = clients.clone();
                 // No client comes twice.
                 expected.sort_by_key(by_client);
                 let largest = expected.last().map_or(0, by_client);
                 let digits = u64::BITS - largest.leading_zeros();
-                for threads in [1, 2, 5] {
-                    let threads = NonZeroUsize::new(threads).unwrap();
-                    let sorted = sort(clients.iter().copied(), digits, threads).unwrap();
-                    assert!(sorted == expected, "{count} clients on {threads} threads");
+                for jobs in [1, 2, 5] {
+                    let jobs = NonZeroUsize::new(jobs).unwrap();
+                    let Ok(sorted) = sort(&map, digits, jobs, one_by_one);
+                    assert!(sorted == expected, "{count} clients in {jobs} jobs");
                 }
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "every job is to be run")]
+    #[cfg_attr(miri, ignore = "130,000 clients")]
+    fn a_job_that_is_not_run_is_noticed() {
+        let mut clients = IndexMap::default();
+        for at in 0..2 * WORTH_A_JOB {
+            clients.insert(u64::try_from(at).unwrap() << 32, at);
+        }
+        let leave_one = |mut jobs: Vec<Job<'_>>| {
+            assert_eq!(jobs.len(), 2);
+            jobs.pop();
+            one_by_one(jobs)
+        };
+        let Ok(_) = sort(&clients, u64::BITS, NonZeroUsize::new(2).unwrap(), leave_one);
     }
 }

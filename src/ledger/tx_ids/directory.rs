@@ -1,8 +1,8 @@
 //! Where the ids of each page are: in the entry of the page, in a page of bits, or loose.
 
+use super::super::index_map::IndexMap;
 use super::entry::Entry;
 use super::loose::LooseIds;
-use super::map::IndexMap;
 use super::page::PAGE_IDS;
 
 /// What is known of ids by the numbers of their pages: entries in a table for the pages of small

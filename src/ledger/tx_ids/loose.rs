@@ -5,8 +5,8 @@
 //! in the same bucket, so that it shows when there are enough of them for a page of bits. An id that
 //! finds its bucket full goes to the next one, and the full bucket notes that.
 
+use super::super::homes::Homes;
 use super::entry::Entry;
-use super::homes::Homes;
 use super::page::PAGE_IDS;
 use crate::huge_pages;
 use crate::prefetch::prefetch_at;

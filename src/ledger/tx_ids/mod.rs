@@ -10,17 +10,15 @@
 
 mod directory;
 mod entry;
-mod homes;
 mod loose;
-mod map;
 mod page;
 
 use directory::Directory;
 use entry::Entry;
 use loose::Loose;
-use map::IndexMap;
 use page::{PAGE_IDS, Page, Ranking, WORD_IDS};
 
+use super::index_map::IndexMap;
 use crate::prefetch::prefetch;
 
 /// Decided ids and named ids.
