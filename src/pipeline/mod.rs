@@ -236,8 +236,8 @@ where
             let made = settings.queue_batches + 2;
             let (outbox, empty) = bounded(made);
             lanes.push(Lane { full, empty, unmade: made - 1 });
-            let (reports, core) = (reports.clone(), cores.of(index + 1));
-            let work = move || serve(worker, core, &inbox, outbox, reports);
+            let (reports, cores) = (reports.clone(), &cores);
+            let work = move || serve(worker, (cores, index + 1), &inbox, outbox, reports);
             // Should it fail, the queues close and the workers started so far end.
             handles.push(spawn(scope, format!("worker-{index}"), work)?);
         }
@@ -277,12 +277,12 @@ fn collect<R>(inbox: Receiver<R>, collector: &mut impl Outbox<R>) {
 /// One worker's thread: works through its queue until the reader is gone.
 fn serve<W: Worker>(
     mut worker: W,
-    core: Option<usize>,
+    (cores, thread): (&Cores, usize),
     inbox: &Receiver<W::Batch>,
     mut outbox: Sender<W::Batch>,
     mut reports: Sender<W::Report>,
 ) -> Result<W::Result, Stopped> {
-    pin::pin_to(core);
+    pin::pin_to(cores.of(thread));
     while let Some(mut batch) = inbox.take() {
         if planted!(BatchesSwapped)
             && let Some(mut next) = inbox.try_take()
@@ -296,6 +296,8 @@ fn serve<W: Worker>(
     }
     // The collector waits for the last sender; finishing may take a while.
     drop(reports);
+    // It may start threads, and most others have ended.
+    pin::unpin(cores);
     Ok(worker.finish())
 }
 

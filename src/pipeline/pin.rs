@@ -3,6 +3,7 @@
 //! The only module that pins threads. A refused pin is no error: the thread runs where the system
 //! puts it, and a log line says so.
 
+use std::io;
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
@@ -70,19 +71,38 @@ fn allowed() -> Vec<usize> {
 }
 
 /// Pins the calling thread to a core, if one is given and the system agrees.
-#[cfg(target_os = "linux")]
 pub(super) fn pin_to(core: Option<usize>) {
-    use rustix::thread::{CpuSet, sched_setaffinity};
-    let Some(core) = core else { return };
-    let mut set = CpuSet::new();
-    set.set(core);
-    if let Err(error) = sched_setaffinity(None, &set) {
+    if let Some(core) = core
+        && let Err(error) = run_on(&[core])
+    {
         tracing::info!(core, %error, "pinning was refused; the thread runs unpinned");
     }
 }
 
+/// Lets the calling thread run on any of the cores again, and the threads that it starts, which run where
+/// it does.
+pub(super) fn unpin(Cores(cores): &Cores) {
+    if !cores.is_empty()
+        && let Err(error) = run_on(cores)
+    {
+        tracing::debug!(?cores, %error, "the thread runs where it did");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn run_on(cores: &[usize]) -> io::Result<()> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut set = CpuSet::new();
+    for &core in cores {
+        set.set(core);
+    }
+    Ok(sched_setaffinity(None, &set)?)
+}
+
 #[cfg(not(target_os = "linux"))]
-pub(super) fn pin_to(_core: Option<usize>) {}
+fn run_on(_cores: &[usize]) -> io::Result<()> {
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +115,22 @@ mod tests {
         assert_eq!(Cores::for_threads(Pin::Never, 1).of(0), None);
         let cores = Cores::for_threads(Pin::Always, many);
         assert!(cores.0.is_empty() || cores.of(many - 1).is_some());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[cfg_attr(miri, ignore = "it would ask for each of 1,024 cores whether there is one")]
+    fn a_thread_that_is_unpinned_runs_where_it_did() {
+        let body = || {
+            let before = allowed();
+            let cores = Cores::for_threads(Pin::Always, 1);
+            pin_to(cores.of(0));
+            let pinned = allowed();
+            unpin(&cores);
+            (before, pinned, allowed())
+        };
+        let (before, pinned, after) = std::thread::spawn(body).join().unwrap();
+        assert_eq!((pinned.len(), after), (1, before));
     }
 
     #[test]
