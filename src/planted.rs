@@ -102,7 +102,7 @@ faults! {
     LastOfPageForgotten: "the last id of a full page is forgotten",
     WordForgotten: "ids are forgotten when a row has one from another word",
     FarIdsMerged: "ids far apart share one page",
-    FarEntryLost: "the table of scattered ids loses them when it grows where it stands",
+    FarEntryLost: "a hash table loses what is in it when it grows where it stands",
     NumberForgotten: "a named id gets a new number when its page becomes a full one",
     PlacesStartAnew: "the places of a shard start anew when their table grows",
     TableLosesLast: "the table of accounts loses its last entry when it grows",

@@ -4,19 +4,14 @@
 //! known without a read which line answers for most keys, and no branch depends on where in it a key
 //! is. A key that finds its bucket full goes to the next one.
 
-use super::homes::Homes;
-use crate::huge_pages;
-use crate::prefetch::prefetch_at;
+use super::buckets::{Buckets, CacheLine};
 
 /// Indices by keys; nothing is taken out.
 #[derive(Debug, Default)]
 pub(super) struct IndexMap {
-    /// As many as a power of two, or none.
-    buckets: Vec<Bucket>,
+    buckets: Buckets<Bucket>,
     /// The slots in use.
     count: usize,
-    /// The buckets that keys are looked for first.
-    homes: Homes,
 }
 
 /// A line of cache; its first slots are in use.
@@ -30,22 +25,31 @@ struct Bucket {
 
 const SLOTS: usize = 4;
 
-/// No index into memory is so large. All its bits are set.
+/// No index into memory is so large.
 const NONE: usize = usize::MAX;
 
 const _: () = assert!(size_of::<Bucket>() <= 64);
 
 impl Bucket {
-    const EMPTY: Self = Self { keys: [0; SLOTS], indices: [NONE; SLOTS] };
-
     /// The index of a key, or [`NONE`].
     #[inline]
     fn get(&self, key: u64) -> usize {
         let slots = self.keys.iter().zip(0..);
         // The first of them is in use, if one is.
         let found = slots.fold(0_usize, |found, (&it, at)| found | usize::from(it == key) << at);
-        let with_end = found | 1 << SLOTS;
-        self.indices.get(index_of_lowest(with_end)).copied().unwrap_or(NONE)
+        let slot = usize::try_from(found.trailing_zeros()).expect("at most 64");
+        self.indices.get(slot).copied().unwrap_or(NONE)
+    }
+}
+
+impl CacheLine for Bucket {
+    /// A key and its index.
+    type Entry = (u64, usize);
+
+    const EMPTY: Self = Self { keys: [0; SLOTS], indices: [NONE; SLOTS] };
+
+    fn key((key, _): (u64, usize)) -> u64 {
+        key
     }
 
     #[inline]
@@ -53,23 +57,20 @@ impl Bucket {
         self.indices[SLOTS - 1] != NONE
     }
 
-    /// The slots in use, by key and index.
+    #[inline]
+    fn put(&mut self, (key, index): (u64, usize)) {
+        let slot = self.indices.iter().position(|&index| index == NONE).expect("it is not full");
+        (self.keys[slot], self.indices[slot]) = (key, index);
+    }
+
     fn used(self) -> impl Iterator<Item = (u64, usize)> {
         self.keys.into_iter().zip(self.indices).filter(|&(_, index)| index != NONE)
     }
 }
 
-/// The place of the lowest bit that is set.
-#[inline]
-fn index_of_lowest(bits: usize) -> usize {
-    usize::try_from(bits.trailing_zeros()).expect("at most 64")
-}
-
 impl IndexMap {
     /// The buckets of the smallest table.
     const FEWEST: usize = 16;
-    /// How many times its size a new table has room for: it takes no memory before it is used.
-    const ROOM: usize = 4;
 
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
@@ -85,7 +86,7 @@ impl IndexMap {
     pub(super) fn visit(&self, keep: impl Fn(u64) -> bool, mut visit: impl FnMut(u64, usize)) {
         const TOGETHER: usize = 16;
         let mut found = [(0, NONE); TOGETHER * SLOTS];
-        for buckets in self.buckets.chunks(TOGETHER) {
+        for buckets in self.buckets.all().chunks(TOGETHER) {
             let (mut at, mut count) = (0_usize, 0_usize);
             for bucket in buckets {
                 for (&key, &index) in bucket.keys.iter().zip(&bucket.indices) {
@@ -115,13 +116,13 @@ impl IndexMap {
     /// Where a key is looked for first, until the table grows.
     #[inline]
     pub(super) fn home(&self, key: u64) -> usize {
-        self.homes.of(key)
+        self.buckets.home(key)
     }
 
     /// As [`IndexMap::prefetch`], of a key that is looked for first at a place.
     #[inline]
     pub(super) fn prefetch_from(&self, home: usize) {
-        prefetch_at(&self.buckets, home);
+        self.buckets.prefetch(home);
     }
 
     /// As [`IndexMap::get`], of a key that is looked for first at a place.
@@ -138,7 +139,7 @@ impl IndexMap {
             if !bucket.is_full() {
                 return None;
             }
-            at = self.after(at);
+            at = self.buckets.after(at);
         }
     }
 
@@ -155,25 +156,8 @@ impl IndexMap {
     pub(super) fn insert(&mut self, key: u64, index: usize) {
         debug_assert_eq!(self.get(key), None);
         self.reserve(1);
-        self.put(self.homes.of(key), key, index);
+        self.buckets.insert((key, index));
         self.count += 1;
-    }
-
-    /// Puts a key into the first bucket that has room from a place on.
-    #[inline]
-    fn put(&mut self, mut at: usize, key: u64, index: usize) {
-        while self.buckets[at].is_full() {
-            at = self.after(at);
-        }
-        let bucket = &mut self.buckets[at];
-        let slot = bucket.indices.iter().position(|&index| index == NONE).expect("it is not full");
-        (bucket.keys[slot], bucket.indices[slot]) = (key, index);
-    }
-
-    /// The bucket after one; the first after the last.
-    #[inline]
-    fn after(&self, bucket: usize) -> usize {
-        (bucket + 1) & (self.buckets.len() - 1)
     }
 
     /// Makes room for so many more keys.
@@ -182,49 +166,7 @@ impl IndexMap {
         // Five eighths of the slots may be in use: more would make more of the keys go to the next bucket.
         let least = ((self.count + more) * 8).div_ceil(5 * SLOTS);
         if least > self.buckets.len() {
-            self.resize(least.next_power_of_two().max(Self::FEWEST));
-        }
-    }
-
-    /// Makes a table of `size` buckets, a power of two.
-    #[cold]
-    fn resize(&mut self, size: usize) {
-        if !self.buckets.is_empty() && self.buckets.capacity() >= size {
-            return self.grow(size);
-        }
-        let mut buckets = huge_pages::room_for(size, size * Self::ROOM);
-        buckets.resize(size, Bucket::EMPTY);
-        let before = std::mem::replace(&mut self.buckets, buckets);
-        self.homes.resize(size);
-        for (key, index) in before.into_iter().flat_map(Bucket::used) {
-            self.put(self.homes.of(key), key, index);
-        }
-    }
-
-    /// Makes the table larger where it stands: memory that is new to a program costs more than what is
-    /// moved.
-    fn grow(&mut self, size: usize) {
-        let before = self.buckets.len();
-        self.buckets.resize(size, Bucket::EMPTY);
-        self.homes.resize(size);
-        let mut left = Vec::new();
-        // From the last one on: what was looked for first in a bucket will be at twice its place or
-        // behind, where all has been moved already.
-        for from in (0..before).rev() {
-            let bucket = std::mem::replace(&mut self.buckets[from], Bucket::EMPTY);
-            for (key, index) in bucket.used() {
-                let home = self.homes.of(key);
-                let has_room = self.buckets[home..].iter().any(|bucket| !bucket.is_full());
-                if home >= from && has_room {
-                    self.put(home, key, index);
-                } else {
-                    // It had passed so many buckets that those are not moved yet, or will pass the end.
-                    left.push((key, index));
-                }
-            }
-        }
-        for (key, index) in left {
-            self.put(self.homes.of(key), key, index);
+            self.buckets.resize(least.next_power_of_two().max(Self::FEWEST));
         }
     }
 

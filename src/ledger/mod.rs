@@ -5,6 +5,7 @@
 //! of them. [`Ledger`] puts the two together for programs that apply transactions one by one.
 
 mod accounts;
+mod buckets;
 mod homes;
 mod index_map;
 mod invariant;
@@ -20,6 +21,7 @@ mod verdict;
 use std::num::NonZeroUsize;
 
 pub use accounts::Job;
+use accounts::one_by_one;
 pub use invariant::{Audit, InvariantError, Totals, audit, check};
 pub use posting::{Marks, Posting};
 pub use registry::{Lookup, Registry};
@@ -99,7 +101,8 @@ impl Ledger {
 
     /// Closes the ledger: its accounts ascending by client, and the sums that explain them.
     pub fn close(self) -> Closed {
-        self.shard.close()
+        let Ok(closed) = self.close_with(NonZeroUsize::MIN, one_by_one);
+        closed
     }
 
     /// As [`Ledger::close`], in up to `jobs` jobs where many clients have scattered ids: `run` is to run

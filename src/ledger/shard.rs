@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 
 use foldhash::fast::RandomState;
 
-use super::accounts::{Accounts, Job, Slot};
+use super::accounts::{Accounts, Job, Slot, one_by_one};
 use super::invariant::Totals;
 use super::posting::{Marks, Posting};
 use super::sorted::SortedAccounts;
@@ -143,8 +143,8 @@ impl Shard {
 
     /// Closes the shard.
     pub fn close(self) -> Closed {
-        let (accounts, totals) = self.end();
-        Closed { accounts: SortedAccounts::of_alone(accounts), totals }
+        let Ok(closed) = self.close_with(NonZeroUsize::MIN, one_by_one);
+        closed
     }
 
     /// As [`Shard::close`], in up to `jobs` jobs where many clients have scattered ids: `run` is to run
@@ -160,16 +160,12 @@ impl Shard {
         jobs: NonZeroUsize,
         run: impl FnOnce(Vec<Job<'_>>) -> Result<(), E>,
     ) -> Result<Closed, E> {
-        let (accounts, totals) = self.end();
-        Ok(Closed { accounts: SortedAccounts::of(accounts, jobs, run)?, totals })
-    }
-
-    /// Gives what is left of the shard at its end; the system has the memory of the rest for what is made
-    /// next.
-    fn end(self) -> (Accounts, Totals) {
-        let Self { moved: [deposited, withdrawn], disputed, resolved, charged_back, .. } = self;
+        let Self { accounts, transactions, decided, moved: [deposited, withdrawn], .. } = self;
+        // The system has their memory for what is made next.
+        drop((transactions, decided));
+        let Self { disputed, resolved, charged_back, .. } = self;
         let totals = Totals { deposited, withdrawn, charged_back, disputed, resolved };
-        (self.accounts, totals)
+        Ok(Closed { accounts: SortedAccounts::of(accounts, jobs, run)?, totals })
     }
 
     /// Applies a deposit or a withdrawal. Which of the two, and whether it is refused, is computed

@@ -84,12 +84,6 @@ impl SortedAccounts {
         Ok(Self { shards: vec![Sorted { accounts, far }] })
     }
 
-    /// As [`SortedAccounts::of`], without help.
-    pub(super) fn of_alone(accounts: Accounts) -> Self {
-        let Ok(sorted) = Self::of(accounts, NonZeroUsize::MIN, one_by_one);
-        sorted
-    }
-
     /// Adds the accounts of other clients.
     pub fn append(&mut self, mut others: Self) {
         self.shards.append(&mut others.shards);
@@ -279,7 +273,8 @@ impl FromIterator<(u64, Account)> for SortedAccounts {
             let slot = accounts.find_or_add(client);
             accounts.put(slot, &account);
         }
-        Self::of_alone(accounts)
+        let Ok(sorted) = Self::of(accounts, NonZeroUsize::MIN, one_by_one);
+        sorted
     }
 }
 

@@ -125,6 +125,7 @@ impl Shard {
         slots: &mut [Slot],
         homes: &mut Vec<usize>,
     ) {
+        // What is known of the map below is good only as long as it does not grow.
         self.accounts.reserve(rows.len());
         homes.clear();
         homes.extend(rows.iter().map(|row| self.accounts.home(posting(row).client)));

@@ -237,7 +237,7 @@ where
             let (outbox, empty) = bounded(made);
             lanes.push(Lane { full, empty, unmade: made - 1 });
             let (reports, cores) = (reports.clone(), &cores);
-            let work = move || serve(worker, (cores, index + 1), &inbox, outbox, reports);
+            let work = move || serve(worker, cores, index + 1, &inbox, outbox, reports);
             // Should it fail, the queues close and the workers started so far end.
             handles.push(spawn(scope, format!("worker-{index}"), work)?);
         }
@@ -277,7 +277,8 @@ fn collect<R>(inbox: Receiver<R>, collector: &mut impl Outbox<R>) {
 /// One worker's thread: works through its queue until the reader is gone.
 fn serve<W: Worker>(
     mut worker: W,
-    (cores, thread): (&Cores, usize),
+    cores: &Cores,
+    thread: usize,
     inbox: &Receiver<W::Batch>,
     mut outbox: Sender<W::Batch>,
     mut reports: Sender<W::Report>,

@@ -182,21 +182,27 @@ impl Accounts {
         }
     }
 
+    /// Where a client stands who is in the table.
+    #[inline]
+    fn near_slot(&self, client: u64) -> Option<Slot> {
+        usize::try_from(client).ok().filter(|&at| at < self.near.len()).map(Slot)
+    }
+
     /// Finds where the account of a client stands, or would stand if it were open.
     #[inline]
     pub(super) fn find(&self, client: u64) -> Slot {
-        match usize::try_from(client) {
-            Ok(client) if client < self.near.len() => Slot(client),
-            _ => self.map.get(client).map_or(Slot::NONE, Slot::far),
+        match self.near_slot(client) {
+            Some(near) => near,
+            None => self.map.get(client).map_or(Slot::NONE, Slot::far),
         }
     }
 
     /// As [`Accounts::find`], of a client whom the map looks for first at a place.
     #[inline]
     pub(super) fn find_from(&self, home: usize, client: u64) -> Slot {
-        match usize::try_from(client) {
-            Ok(client) if client < self.near.len() => Slot(client),
-            _ => self.map.get_from(home, client).map_or(Slot::NONE, Slot::far),
+        match self.near_slot(client) {
+            Some(near) => near,
+            None => self.map.get_from(home, client).map_or(Slot::NONE, Slot::far),
         }
     }
 
@@ -254,10 +260,8 @@ impl Accounts {
     ) -> usize {
         let mut found = 0;
         for (client, slot) in clients.zip(slots) {
-            let Some(at) = usize::try_from(client).ok().filter(|&at| at < self.near.len()) else {
-                break;
-            };
-            *slot = Slot(at);
+            let Some(near) = self.near_slot(client) else { break };
+            *slot = near;
             found += 1;
         }
         found

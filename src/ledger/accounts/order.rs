@@ -121,11 +121,7 @@ impl<'s> Share<'s> {
         let share = first..first + counts.len();
         clients.visit(
             |client| share.contains(&ranges.range(client)),
-            |client, at| {
-                let place = &mut counts[ranges.range(client) - first];
-                into[*place] = (client, at);
-                *place += 1;
-            },
+            |client, at| deal((client, at), &mut counts[ranges.range(client) - first], into),
         );
         let (mut start, mut memory, mut smaller) = (0, Vec::new(), Vec::new());
         for &mut end in counts {
@@ -156,16 +152,21 @@ fn sort_range(
         counts[smaller.range(client)] += 1;
     }
     to_starts(counts);
-    for &(client, at) in &*memory {
-        let place = &mut counts[smaller.range(client)];
-        range[*place] = (client, at);
-        *place += 1;
+    for &client in &*memory {
+        deal(client, &mut counts[smaller.range(by_client(&client))], range);
     }
     let mut start = 0;
     for &end in &*counts {
         range[start..end].sort_unstable_by_key(by_client);
         start = end;
     }
+}
+
+/// Puts a client into its range, of which the next place is given.
+#[inline]
+fn deal(client: Placed, next: &mut usize, into: &mut [Placed]) {
+    into[*next] = client;
+    *next += 1;
 }
 
 /// Turns how many each range has into where it starts.

@@ -5,22 +5,17 @@
 //! in the same bucket, so that it shows when there are enough of them for a page of bits. An id that
 //! finds its bucket full goes to the next one, and the full bucket notes that.
 
-use super::super::homes::Homes;
+use super::super::buckets::{Buckets, CacheLine};
 use super::entry::Entry;
 use super::page::PAGE_IDS;
-use crate::huge_pages;
-use crate::prefetch::prefetch_at;
 
 /// Ids without a page of bits, and the numbers of the far pages that have one.
 #[derive(Debug, Default)]
 pub(super) struct LooseIds {
-    /// As many as a power of two, or none.
-    buckets: Vec<Bucket>,
+    buckets: Buckets<Bucket>,
     /// The slots in use.
     count: usize,
     outlook: Outlook,
-    /// The buckets that pages are looked for first.
-    homes: Homes,
 }
 
 /// How much of the input the ids so far are from.
@@ -115,28 +110,42 @@ impl Bucket {
         self.state >= Self::PASSED
     }
 
+    /// Makes a slot free.
+    fn free(&mut self, slot: u32) {
+        self.state &= !(Self::MARKS << slot);
+    }
+}
+
+impl CacheLine for Bucket {
+    /// An id and its marks, or those of a page that has bits.
+    type Entry = (u64, u64);
+
+    const EMPTY: Self = Self { ids: [0; SLOTS], state: 0 };
+
+    fn key((id, _): (u64, u64)) -> u64 {
+        id / PAGE_IDS
+    }
+
     #[inline]
     fn is_full(&self) -> bool {
         self.state & Self::ALL_USED == Self::ALL_USED
     }
 
-    /// Puts an id into a free slot, of which there is one.
     #[inline]
-    fn put(&mut self, tx: u64, marks: u64) {
+    fn put(&mut self, (id, marks): (u64, u64)) {
         let slot = (!self.state).trailing_zeros();
-        self.ids[usize::try_from(slot).expect("below seven")] = tx;
+        self.ids[usize::try_from(slot).expect("below seven")] = id;
         self.state |= (marks | Self::USED) << slot;
     }
 
-    /// The slots in use, by id and marks.
+    #[inline]
+    fn pass(&mut self) {
+        self.state += Self::PASSED;
+    }
+
     fn used(self) -> impl Iterator<Item = (u64, u64)> {
         let slots = (0..).zip(self.ids).map(move |(slot, id)| (id, self.marks(slot)));
         slots.filter(|(_, marks)| marks & Self::USED != 0)
-    }
-
-    /// Makes a slot free.
-    fn free(&mut self, slot: u32) {
-        self.state &= !(Self::MARKS << slot);
     }
 }
 
@@ -174,13 +183,11 @@ impl LooseIds {
     /// the ids go to the next bucket, fewer would take more memory: it is 26 bytes an id just after a
     /// growth, and 51 after one by four.
     const MANY: usize = 5;
-    /// How many times its size a new table has room for: it takes no memory before it is used.
-    const ROOM: usize = 4;
 
     /// Fetches what the other methods will read for the ids of a page.
     #[inline]
     pub(super) fn prefetch(&self, number: u64) {
-        prefetch_at(&self.buckets, self.homes.of(number));
+        self.buckets.prefetch(self.buckets.home(number));
     }
 
     /// Gives the bits of an id, those of [`Entry`], none where it has not come; `None` where its page
@@ -199,11 +206,11 @@ impl LooseIds {
         if self.count >= Self::MANY * self.buckets.len() {
             self.grow();
         }
-        let home = self.homes.of(tx / PAGE_IDS);
+        let home = self.buckets.home(tx / PAGE_IDS);
         let bucket = &mut self.buckets[home];
         let is_new = bucket.of_page(tx) == 0 && !bucket.is_passed();
         if is_new && !bucket.is_full() {
-            bucket.put(tx, marks_of(bits));
+            bucket.put((tx, marks_of(bits)));
             self.count += 1;
             return Loose::Bits(0);
         }
@@ -233,7 +240,7 @@ impl LooseIds {
         let first = number * PAGE_IDS;
         let mut left = self.count_page(number);
         self.count -= left;
-        let mut at = self.homes.of(number);
+        let mut at = self.buckets.home(number);
         while left > 0 {
             let bucket = &mut self.buckets[at];
             let mut of_page = bucket.of_page(first);
@@ -247,7 +254,7 @@ impl LooseIds {
             }
             // The others had passed it.
             bucket.state -= u64::try_from(left).expect("64 bits") * Bucket::PASSED;
-            at = self.after(at);
+            at = self.buckets.after(at);
         }
         self.insert(first, Bucket::PAGED);
         // Where most ids have gone to pages, the table is not to stay as large beside these.
@@ -266,11 +273,11 @@ impl LooseIds {
     /// it as far as ids have passed by.
     #[inline]
     fn chain(&self, number: u64) -> impl Iterator<Item = (usize, &Bucket)> {
-        let mut next = Some(self.homes.of(number));
+        let mut next = Some(self.buckets.home(number));
         let buckets = std::iter::from_fn(move || {
             let at = next?;
             let bucket = &self.buckets[at];
-            next = bucket.is_passed().then(|| self.after(at));
+            next = bucket.is_passed().then(|| self.buckets.after(at));
             Some((at, bucket))
         });
         buckets.take(self.buckets.len())
@@ -280,7 +287,7 @@ impl LooseIds {
     /// with none where the page has bits.
     pub(super) fn take_below(&mut self, end: u64, mut take: impl FnMut(u64, Option<u64>)) {
         let before = self.count;
-        for bucket in &mut self.buckets {
+        for bucket in self.buckets.all_mut() {
             for (slot, id) in (0..).zip(bucket.ids) {
                 let marks = bucket.marks(slot);
                 if marks & Bucket::USED != 0 && id / PAGE_IDS < end {
@@ -295,12 +302,6 @@ impl LooseIds {
         }
         // What is left has passed buckets that are no longer full.
         self.resize(self.count.div_ceil(Self::MANY).next_power_of_two());
-    }
-
-    /// The bucket after one; the first after the last.
-    #[inline]
-    fn after(&self, bucket: usize) -> usize {
-        (bucket + 1) & (self.buckets.len() - 1)
     }
 
     fn find(&self, tx: u64) -> Place {
@@ -321,13 +322,8 @@ impl LooseIds {
     }
 
     /// Puts what is nowhere yet into the first bucket that has room.
-    fn insert(&mut self, tx: u64, marks: u64) {
-        let mut at = self.homes.of(tx / PAGE_IDS);
-        while self.buckets[at].is_full() {
-            self.buckets[at].state += Bucket::PASSED;
-            at = self.after(at);
-        }
-        self.buckets[at].put(tx, marks);
+    fn insert(&mut self, id: u64, marks: u64) {
+        self.buckets.insert((id, marks));
         self.count += 1;
     }
 
@@ -355,52 +351,15 @@ impl LooseIds {
         if doublings > 0 && doublings.is_multiple_of(2) { 4 } else { 2 }
     }
 
-    /// Makes the table larger, where it stands if there is room for that: memory that is new
-    /// to a program costs more than what is moved.
+    /// Makes the table larger.
     #[cold]
     fn grow(&mut self) {
-        let before = self.buckets.len();
-        let size = before * self.growth();
-        if before == 0 || self.buckets.capacity() < size {
-            return self.resize(size);
-        }
-        self.buckets.resize(size, Bucket::default());
-        self.homes.resize(size);
-        self.count = 0;
-        let mut left = Vec::new();
-        // From the last one on: what was looked for first in a bucket will be at twice its place or
-        // behind, where all has been moved already.
-        for from in (0..before).rev() {
-            let bucket = std::mem::take(&mut self.buckets[from]);
-            if planted!(FarEntryLost) {
-                continue;
-            }
-            for (id, marks) in bucket.used() {
-                let home = self.homes.of(id / PAGE_IDS);
-                let mut places = home..size;
-                match places.find(|&at| !self.buckets[at].is_full()) {
-                    Some(_) if home >= from => self.insert(id, marks),
-                    // It had passed so many buckets that those are not moved yet, or will pass the end.
-                    _ => left.push((id, marks)),
-                }
-            }
-        }
-        for (id, marks) in left {
-            self.insert(id, marks);
-        }
+        self.resize(self.buckets.len() * self.growth());
     }
 
-    /// Moves everything to a table of `size` buckets, a power of two, or the fewest.
+    /// Makes it a table of `size` buckets, a power of two, or the fewest.
     fn resize(&mut self, size: usize) {
-        let size = size.max(Self::FEWEST);
-        let mut buckets = huge_pages::room_for(size, size * Self::ROOM);
-        buckets.resize(size, Bucket::default());
-        let before = std::mem::replace(&mut self.buckets, buckets);
-        self.homes.resize(size);
-        self.count = 0;
-        for (id, marks) in before.into_iter().flat_map(Bucket::used) {
-            self.insert(id, marks);
-        }
+        self.buckets.resize(size.max(Self::FEWEST));
     }
 
     /// The bytes of the table that have been used.
@@ -522,7 +481,7 @@ mod tests {
     /// Pages that are looked for first in the last buckets of a table of the fewest.
     fn pages_of_the_end(loose: &LooseIds, count: usize) -> Vec<u64> {
         let last = loose.buckets.len() - 2;
-        (1..).filter(|&number| loose.homes.of(number) >= last).take(count).collect()
+        (1..).filter(|&number| loose.buckets.home(number) >= last).take(count).collect()
     }
 
     #[test]
@@ -560,7 +519,7 @@ mod tests {
             for index in 0..12_000 {
                 loose.set(order(index), Entry::DECIDED);
             }
-            let passed = loose.buckets.iter().filter(|bucket| bucket.is_passed()).count();
+            let passed = loose.buckets.all().iter().filter(|bucket| bucket.is_passed()).count();
             // With a random hash it is one bucket in forty at this size.
             assert!(passed * 20 < loose.buckets.len(), "{passed} of {}", loose.buckets.len());
         }
